@@ -1,0 +1,67 @@
+# `make help` lists the targets. ENV and OUTPUT name another site: make up ENV=sites/als.env OUTPUT=sites/als
+.DEFAULT_GOAL := help
+.PHONY: help up down render doctor trust-registry registry-gc engine browser test lint bench lock clean
+
+PYTHON ?= python3
+SITE := $(if $(ENV),--env $(ENV)) $(if $(OUTPUT),--output $(OUTPUT))
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: .venv ## render, images, containers or processes, registration, one sample run
+	@.venv/bin/python render.py up $(SITE)
+
+down: .venv ## stop all of it; data stays
+	@.venv/bin/python render.py down $(SITE)
+
+render: .venv ## .env into files
+	@.venv/bin/python render.py $(SITE)
+
+doctor: .venv ## what this machine lacks, with the mends
+	@.venv/bin/python render.py doctor $(SITE)
+
+trust-registry: .venv ## as root: let this machine's engine use the registry by its name
+	@.venv/bin/python render.py trust $(SITE)
+
+registry-gc: ## free the space of what was deleted in the registry, which is down meanwhile
+	@sh $(or $(OUTPUT),.)/registry/collect-garbage.sh
+
+engine: ## install and start a Docker Engine (Debian or Ubuntu, root)
+	@images/engine.sh
+
+browser: ## install Chromium for the tests of the UI (Debian, root)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	    echo "installing chromium"; apt-get -q update >/dev/null && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+
+test: .venv/.dev lint ## lint and every tier of tests
+	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint
+	@tests/lint
+
+bench: .venv/.dev ## measurements, as ratios
+	@.venv/bin/python tests/bench/run.py
+
+lock: .venv/.dev ## the lock files, made anew from the .in files
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	for name in requirements images/prefect/requirements images/flows/requirements; do \
+	    $(LOCK) -c requirements-dev.txt $$name.in -o $$name.txt || exit 1; done
+
+.venv: .venv/.installed ## the Python environment, from the lock
+
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with make PYTHON=...")'
+	@echo "installing the packages of requirements.txt into .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+.venv/.dev: .venv/.installed requirements-dev.txt
+	@echo "installing the packages of requirements-dev.txt into .venv"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+clean: ## remove the Python environment and caches; sites and data stay
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache
