@@ -1,0 +1,1 @@
+"""Turns one `.env` into a Prefect site: Compose files, work pools, deployments, credentials."""

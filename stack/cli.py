@@ -1,0 +1,161 @@
+"""The command line of render.py: the one place that prints an error and sets the exit status."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from pathlib import Path
+
+from stack import envfile, site
+from stack.errors import SiteError
+from stack.site import REPO, Site
+
+DRIFT = 1  # exit status of --check where a render would change something
+FAULT = 1
+USAGE = 2  # argparse's own
+
+DESCRIPTION = """\
+Renders a Prefect site from one .env: Compose files, work pool templates, deployments, credentials.
+
+  python render.py                    render the site of ./.env into this folder; make .env where there is none
+  python render.py --check            exit 1 if a render would change anything; write nothing
+  python render.py --diff             show what a render would change, secrets hidden; write nothing
+  python render.py --env sites/als.env --output sites/als
+                                      a self-contained folder for another site
+  python render.py doctor             what this machine lacks, each with the mend; changes nothing
+  python render.py up                 render, images, containers (or processes), registration, one sample run
+  python render.py down               stop all of it; data stays
+  python render.py trust              as root: let this machine's engine use the site's registry
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a diff shows every script, a terminal may not
+    try:
+        status = int(COMMANDS[options.command](options))
+        sys.stdout.flush()
+        return status
+    except SiteError as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        return FAULT
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `render.py --diff | head`: nobody reads what is still to be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAULT
+    except OSError as error:
+        print(
+            f"{error.filename or 'this command'}: {error.strerror}; mend it and run the same command again",
+            file=sys.stderr,
+        )
+        return FAULT
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command != "render" and (options.check or options.diff):
+        parser.error(f"--check and --diff belong to render; {options.command} takes neither")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "render.py", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("command", nargs="?", default="render", choices=COMMANDS, help="default: render")
+    parser.add_argument("--env", type=Path, metavar="FILE", help="the site's settings (default: .env beside render.py)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where the site is written (default: beside render.py)"
+    )
+    parser.add_argument("--check", action="store_true", help="render: exit 1 on drift, write nothing")
+    parser.add_argument("--diff", action="store_true", help="render: show the drift, write nothing")
+    return parser
+
+
+def _load(options: argparse.Namespace) -> Site:
+    if options.env and not options.output:
+        raise SiteError(
+            "--env names another site: say with --output which folder it is for, for example --output sites/als"
+        )
+    env = options.env or (options.output / ".env" if options.output else REPO / ".env")
+    root = options.output or REPO
+    if options.env and not envfile.exists(options.env):
+        raise SiteError(f"{options.env}: there is no such file; make it with `cp .env.example {options.env}`")
+    return site.load(env, root)
+
+
+def _render(options: argparse.Namespace) -> int:
+    rendered = _load(options)
+    if options.diff:
+        sys.stdout.write("".join(change.diff() for change in rendered.changes))
+    if options.check or options.diff:
+        for change in rendered.changes:
+            print(change.line())
+        return DRIFT if rendered.changes and options.check else 0
+    write(rendered)
+    return 0
+
+
+def write(rendered: Site) -> None:
+    """Writes the site and says what changed."""
+    for component in rendered.leaving:
+        stop = f"docker compose -p {component.project(rendered.settings.SITE)} down"
+        print(f"{component.name} is no longer in COMPONENTS; what still runs of it ends with: {stop}")
+    site.write(rendered)
+    for key in rendered.made:
+        print(f"made    {key} (kept in {rendered.plan[0].path})")
+    for change in rendered.changes:
+        print(change.line())
+    print(_summary(rendered))
+
+
+def _summary(rendered: Site) -> str:
+    names = " ".join(component.name for component in rendered.components)
+    gone = sum(change.kind == "gone" for change in rendered.changes)
+    changed = f"{len(rendered.changes) - gone} of {len(rendered.plan)} files written" + (
+        f", {gone} removed" if gone else ""
+    )
+    if not rendered.changes:
+        changed = "nothing changed"
+    return f"site {rendered.settings.SITE} ({names}): {changed}"
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from stack import doctor  # the engine is asked only here
+
+    return doctor.run(_load(options))
+
+
+def _up(options: argparse.Namespace) -> int:
+    from stack import up
+
+    rendered = _load(options)
+    write(rendered)
+    return up.up(rendered)
+
+
+def _down(options: argparse.Namespace) -> int:
+    from stack import up
+
+    return up.down(_load(options))
+
+
+def _trust(options: argparse.Namespace) -> int:
+    from stack import trust
+
+    return trust.trust(_load(options))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "render": _render,
+    "doctor": _doctor,
+    "up": _up,
+    "down": _down,
+    "trust": _trust,
+}

@@ -1,0 +1,74 @@
+"""The docker compose commands that a site means; each can be typed by hand in the component's folder as well."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from stack.components import Component
+from stack.errors import SiteError
+
+# Long enough for an initdb and a migration on a slow disk.
+HEALTHY_SECONDS = 600
+LOG_LINES = 15
+
+
+def up(root: Path, component: Component) -> None:
+    """Starts a component and waits until it is healthy; a running one that needs no change is left alone."""
+    print(f"{component.name}: starting", flush=True)
+    began = time.monotonic()
+    result = _compose(root, component, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+    state = "not healthy" if result.returncode else "healthy"
+    print(f"{component.name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
+    if result.returncode != 0:
+        raise SiteError(*_reasons(root, component, result.stderr))
+
+
+def run(root: Path, component: Component, *command: str) -> None:
+    """Runs the component's one service once, with its output on this terminal."""
+    arguments = _command("run", "--rm", "--no-TTY", component.name, *command)
+    folder = root / component.folder
+    if subprocess.run(arguments, cwd=folder, check=False, stdin=subprocess.DEVNULL).returncode != 0:
+        raise SiteError(f"{component.name}: `{' '.join(command) or 'registration'}` failed; what it said stands above")
+
+
+def down(component: Component, site: str) -> None:
+    """Removes containers and networks of the project, by its name: that works without its files. Volumes stay."""
+    command = ["docker", "compose", "--progress", "quiet", "--project-name", component.project(site), "down"]
+    result = subprocess.run([*command, "--remove-orphans"], check=False, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise SiteError(f"{component.name}: `{' '.join(command)}` failed: {_last_line(result.stderr)}")
+
+
+def remove_flow_containers(site: str) -> None:
+    """Ends what Docker workers of the site started on this engine; Compose does not know these containers."""
+    labels = ["--filter", f"label=site={site}", "--filter", "label=io.prefect.flow-run-id"]
+    found = subprocess.run(
+        ["docker", "ps", "--all", "--quiet", *labels], check=False, capture_output=True, text=True
+    ).stdout.split()
+    if found:
+        subprocess.run(["docker", "rm", "--force", "--volumes", *found], check=False, stdout=subprocess.DEVNULL)
+
+
+def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
+    """Compose's own last word, the end of the log of what is not healthy, and where the rest is."""
+    ailing = _compose(root, component, "ps", "--all", "--format", "{{.Service}} {{.Health}} {{.ExitCode}}").stdout
+    names = [line.split()[0] for line in ailing.splitlines() if "unhealthy" in line or not line.endswith(" 0")]
+    logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
+    whole = f"(cd {component.folder} && docker compose logs)"
+    return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {whole}"]
+
+
+def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:
+    folder = root / component.folder
+    command = _command(*arguments)
+    return subprocess.run(command, cwd=folder, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def _command(*arguments: str) -> list[str]:
+    """Run in the component's folder: only there does Compose read the user's override by itself, and elsewhere newer
+    ones would read a `.env` that is not theirs."""
+    return ["docker", "compose", "--progress", "quiet", *arguments]
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else "no reason given"

@@ -1,0 +1,97 @@
+"""What a template sees: every setting by its own name, and what follows from them."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from stack import images, pools, registry
+from stack.components import ALL, CLIENT, WORKERS, Component, chosen
+from stack.imagebuild_recipe import REPOSITORY
+from stack.settings import Settings
+
+REPO = Path(__file__).resolve().parent.parent
+SERVER_PORT_INSIDE = 4200
+SECONDS_PER_DAY = 86400
+REGISTRY_HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
+
+
+def context(site: Settings) -> dict[str, Any]:
+    """The names that templates use besides the settings themselves."""
+    names = {component.name for component in chosen(site.COMPONENTS)}
+    return site.model_dump() | {
+        "PROJECT": {component.name: component.project(site.SITE) for component in ALL},
+        "IMAGE": _images(site),
+        "RUNNING": names,
+        "PROCESS_API_URL": site.PREFECT_API_URL or f"http://127.0.0.1:{site.SERVER_PORT}/api",
+        "API_URL": site.PREFECT_API_URL or f"http://server:{SERVER_PORT_INSIDE}/api",
+        "UI_API_URL": site.SERVER_UI_API_URL or "/api",
+        "LOGIN_REQUIRED": bool(site.PREFECT_API_AUTH_STRING) and site.SERVER_AUTH,
+        "LABELS": {"site": site.SITE} | site.SITE_LABELS,
+        "OWNS_NETWORK": _owner(names, ALL),
+        "OWNS_STORAGE": _owner(names, (*WORKERS, CLIENT)),
+        "POSTGRES": site.SERVER_DATABASE == "postgres",
+        "VACUUM": "events,flow_runs" if site.SERVER_RETENTION_DAYS else "events",
+        "RETENTION_SECONDS": site.SERVER_RETENTION_DAYS * SECONDS_PER_DAY,
+        "REGISTRY": registry.address(site),
+        "REGISTRY_URL": registry.url(site),
+        "REGISTRY_USED": registry.is_used(site),
+        "REGISTRY_CA_PATH": registry.ca_path(site),
+        "REGISTRY_HEALTH_PORT": REGISTRY_HEALTH_PORT + (site.REGISTRY_PORT == REGISTRY_HEALTH_PORT),
+        "STORAGE": pools.STORAGE,
+        "POOL_ENV": {},
+        "POOLS": {"docker": pools.docker(site, _images(site)["flows"])},
+        "DEPLOYMENT_FILES": ["prefect.yaml", *(["prefect-docker.yaml"] if "worker-docker" in names else [])],
+        "DOCKER_ALLOWED_IMAGES": ",".join(_allowed_images(site)),
+    }
+
+
+def _allowed_images(site: Settings) -> list[str]:
+    """What flows may run: this bundle's images, those of the site's registry, and those that the site names."""
+    own_registry = [f"{registry.address(site)}/*"] if registry.is_used(site) else []
+    return [f"{REPOSITORY}/*", *own_registry, *site.DOCKER_IMAGES]
+
+
+def bases(site: Settings) -> dict[str, str]:
+    """The public image that each image begins with when pulled."""
+    return {
+        "prefect": site.BASE_IMAGE_PYTHON,
+        "postgres": site.BASE_IMAGE_POSTGRES,
+        "redis": site.BASE_IMAGE_REDIS,
+        "registry": site.BASE_IMAGE_REGISTRY,
+    }
+
+
+def _owner(names: set[str], order: tuple[Component, ...]) -> str:
+    """The component that creates what several share; to the others it is external."""
+    return next((component.name for component in order if component.name in names), "")
+
+
+def _images(site: Settings) -> dict[str, str]:
+    references = {
+        name: images.reference(name, REPO, bases(site))
+        for name in ("prefect", "postgres", "redis", "registry", "flows", "worker-docker")
+    }
+    return references | ({"flows": site.AGENT_IMAGE} if site.AGENT_IMAGE else {})
+
+
+def redis_url(password: str, host: str) -> str:
+    """A Redis URL of database 0; every character of the password that a URL gives a meaning is percent-encoded."""
+    return f"redis://default:{quote(password, safe='')}@{host}:6379/0"
+
+
+def redis_string(value: str) -> str:
+    """A string of redis.conf: in double quotes, bytes other than letters and digits as \\xHH."""
+    return (
+        '"' + "".join(chr(b) if chr(b).isascii() and chr(b).isalnum() else f"\\x{b:02x}" for b in value.encode()) + '"'
+    )
+
+
+def compose_string(value: object) -> str:
+    """A YAML scalar for a Compose file: JSON is YAML, and `$$` keeps Compose from substituting."""
+    return yaml_value(value).replace("$", "$$")
+
+
+def yaml_value(value: object) -> str:
+    """A YAML scalar or flow collection for a file that Compose does not read."""
+    return json.dumps(value, ensure_ascii=False, default=str)  # str() of an undefined name raises, and names it

@@ -1,0 +1,220 @@
+"""The rules between settings: each is one small check that yields the line to print.
+
+A check gets the parsed file, for the line numbers, and the settings.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+from stack import lock
+from stack.components import chosen
+from stack.envfile import EnvFile
+from stack.settings import Settings, fault
+
+# Networks that every engine has under these names, so a site's network cannot be called so.
+RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
+# Those that have a name on the site's own network.
+SERVICES = {"server", "services", "worker", "client", "reaper"}
+OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
+
+Check = Callable[[EnvFile, Settings], Iterator[str]]
+
+
+def broken(env: EnvFile, settings: Settings, wrong: Collection[str]) -> list[str]:
+    """The line of every rule that the settings break together.
+
+    `wrong` are keys whose own value is at fault already: a rule that compares one of them has nothing to say yet.
+    """
+    return [line for rule, keys in RULES.items() if not set(keys) & set(wrong) for line in rule(env, settings)]
+
+
+def an_api_is_reached(env: EnvFile, settings: Settings) -> Iterator[str]:
+    has_server = _has(settings, "server")
+    callers = [component.name for component in chosen(settings.COMPONENTS) if component.calls_api]
+    if has_server and settings.PREFECT_API_URL:
+        yield fault(
+            env,
+            "PREFECT_API_URL",
+            "this machine runs the server itself; leave it empty, or take server out of COMPONENTS",
+        )
+    if has_server or not callers:
+        return
+    if not settings.PREFECT_API_URL:
+        names = " and ".join(callers)
+        yield fault(env, "PREFECT_API_URL", f"no API for {names}: set its URL, or add server to COMPONENTS")
+    if settings.SERVER_AUTH and not settings.PREFECT_API_AUTH_STRING:
+        yield fault(
+            env,
+            "PREFECT_API_AUTH_STRING",
+            "the server is on another machine: copy its login, or set SERVER_AUTH=false if it asks for none",
+        )
+
+
+def name_is_free(env: EnvFile, settings: Settings) -> Iterator[str]:
+    if settings.SITE in RESERVED_NAMES:
+        yield fault(env, "SITE", "every engine has a network of this name already; choose another")
+
+
+def login_is_not_exposed(env: EnvFile, settings: Settings) -> Iterator[str]:
+    loopback = ip_address(settings.SERVER_BIND).is_loopback
+    if _has(settings, "server") and not loopback and not settings.SERVER_CLEAR_LOGIN:
+        yield fault(
+            env,
+            "SERVER_BIND",
+            "beyond this machine the login travels in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
+            "or stay on loopback behind a TLS proxy",
+        )
+
+
+def sqlite_has_one_process(env: EnvFile, settings: Settings) -> Iterator[str]:
+    if settings.SERVER_DATABASE == "sqlite" and settings.SERVER_WORKERS > 1:
+        yield fault(env, "SERVER_WORKERS", "sqlite takes one process; write 1, or SERVER_DATABASE=postgres")
+
+
+def published_ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
+    binds = {settings.SERVER_BIND, settings.REGISTRY_BIND}
+    meet = len(binds) == 1 or any(ip_address(bind).is_unspecified for bind in binds)
+    both = _has(settings, "server") and _has(settings, "registry")
+    if both and meet and settings.SERVER_PORT == settings.REGISTRY_PORT:
+        yield fault(env, "REGISTRY_PORT", f"port {settings.SERVER_PORT} is used twice: SERVER_PORT has it")
+
+
+def registry_has_its_name(env: EnvFile, settings: Settings) -> Iterator[str]:
+    if settings.REGISTRY_HOST in SERVICES:
+        yield fault(env, "REGISTRY_HOST", "on the site's network this is the name of another service; choose another")
+
+
+def registry_users_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
+    if settings.REGISTRY_USER in settings.REGISTRY_USERS:
+        yield fault(
+            env, "REGISTRY_USERS", f"{settings.REGISTRY_USER} is REGISTRY_USER already; leave it out, or rename one"
+        )
+
+
+def registry_certificate_is_used(env: EnvFile, settings: Settings) -> Iterator[str]:
+    for key in ("REGISTRY_CERTIFICATE", "REGISTRY_KEY", "REGISTRY_CA"):
+        if getattr(settings, key) and not settings.REGISTRY_TLS:
+            yield fault(env, key, "REGISTRY_TLS=false uses no certificate; leave it empty, or write REGISTRY_TLS=true")
+
+
+def registry_certificate_fits(env: EnvFile, settings: Settings) -> Iterator[str]:
+    certificate, key = settings.REGISTRY_CERTIFICATE, settings.REGISTRY_KEY
+    if bool(certificate) != bool(key):
+        lacking = "REGISTRY_KEY" if certificate else "REGISTRY_CERTIFICATE"
+        yield fault(env, lacking, "a certificate and its key belong together; set both, or neither to have them made")
+    elif certificate and not _certificate_fault(certificate):
+        yield from _misfits(env, settings)
+
+
+def _misfits(env: EnvFile, settings: Settings) -> Iterator[str]:
+    import ssl
+
+    names = _names(settings.REGISTRY_CERTIFICATE)
+    wildcard = f"*.{settings.REGISTRY_HOST.partition('.')[2]}"
+    if settings.REGISTRY_HOST not in names and wildcard not in names:
+        known = ", ".join(names) or "no name"
+        yield fault(env, "REGISTRY_CERTIFICATE", f"it is for {known} and not for {settings.REGISTRY_HOST}")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.REGISTRY_CERTIFICATE, settings.REGISTRY_KEY, password=""
+        )
+    except (OSError, ssl.SSLError):
+        yield fault(env, "REGISTRY_KEY", "this is not the certificate's key, has a password, or cannot be read")
+
+
+def _names(certificate: str) -> list[str]:
+    from stack import certificates
+
+    try:
+        return certificates.names_of(Path(certificate).read_bytes())
+    except ValueError:  # OpenSSL reads some forms of PEM that this does not
+        return []
+
+
+def every_worker_has_a_port(env: EnvFile, settings: Settings) -> Iterator[str]:
+    workers = _worker_ports(settings)
+    if workers and workers[-1] > 65535:
+        yield fault(
+            env, "AGENT_HEALTH_PORT", f"{len(workers)} workers take ports up to {workers[-1]}, and 65535 is the last"
+        )
+
+
+def ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
+    workers = _worker_ports(settings)
+    if _has(settings, "server") and settings.SERVER_PORT in workers:
+        yield fault(
+            env,
+            "AGENT_HEALTH_PORT",
+            f"port {settings.SERVER_PORT} is used twice: SERVER_PORT has it, and {len(workers)} worker(s) take "
+            f"{workers[0]} to {workers[-1]}",
+        )
+
+
+def version_is_locked(env: EnvFile, settings: Settings) -> Iterator[str]:
+    locked = lock.prefect_version()
+    if locked != settings.PREFECT_VERSION:
+        yield fault(
+            env,
+            "PREFECT_VERSION",
+            f"images/prefect/requirements.txt locks {locked}; write that, or change the version in "
+            "images/prefect/requirements.in and run `make lock`",
+        )
+
+
+def labels_are_ours(env: EnvFile, settings: Settings) -> Iterator[str]:
+    for name in settings.SITE_LABELS:
+        if name.startswith("com.docker.") or name in OUR_LABELS:
+            yield fault(
+                env, "SITE_LABELS", f"the label {name} is set by the engine or by this bundle; choose another name"
+            )
+
+
+def files_hold_certificates(env: EnvFile, settings: Settings) -> Iterator[str]:
+    for key in ("EXTRA_CA_BUNDLE", "REGISTRY_CERTIFICATE", "REGISTRY_CA"):
+        path = getattr(settings, key)
+        if path and (reason := _certificate_fault(path)):
+            yield fault(env, key, reason)
+
+
+def _certificate_fault(path: str) -> str:
+    import ssl  # slow to import, and most sites name no file
+
+    if Path(path).exists() and not Path(path).is_file():
+        return "this is no file"
+    try:
+        ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        return "there is no such file"
+    except (OSError, ssl.SSLError):
+        return "this file holds no certificates in PEM format, or cannot be read"
+    return ""
+
+
+# Each rule with the settings that it reads.
+RULES: dict[Check, tuple[str, ...]] = {
+    an_api_is_reached: ("COMPONENTS", "PREFECT_API_URL", "SERVER_AUTH", "PREFECT_API_AUTH_STRING"),
+    name_is_free: ("SITE",),
+    login_is_not_exposed: ("COMPONENTS", "SERVER_BIND", "SERVER_CLEAR_LOGIN"),
+    sqlite_has_one_process: ("SERVER_DATABASE", "SERVER_WORKERS"),
+    every_worker_has_a_port: ("COMPONENTS", "AGENT_HEALTH_PORT", "AGENT_REPLICAS"),
+    ports_differ: ("COMPONENTS", "SERVER_PORT", "AGENT_HEALTH_PORT", "AGENT_REPLICAS"),
+    version_is_locked: ("PREFECT_VERSION",),
+    labels_are_ours: ("SITE_LABELS",),
+    files_hold_certificates: (),  # a path that is none is empty by then
+    published_ports_differ: ("COMPONENTS", "SERVER_BIND", "SERVER_PORT", "REGISTRY_BIND", "REGISTRY_PORT"),
+    registry_has_its_name: ("REGISTRY_HOST",),
+    registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
+    registry_certificate_is_used: ("REGISTRY_TLS",),
+    registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),
+}
+
+
+def _has(settings: Settings, name: str) -> bool:
+    return any(component.name == name for component in chosen(settings.COMPONENTS))
+
+
+def _worker_ports(settings: Settings) -> range:
+    """What the health checks of workers that run as processes listen on."""
+    first = settings.AGENT_HEALTH_PORT
+    return range(first, first + settings.AGENT_REPLICAS) if _has(settings, "agent") else range(0)

@@ -1,0 +1,350 @@
+"""Every setting of `.env`: its type, default, example and description, one class per component.
+
+The names are upper case because they are the keys of `.env`, and a template uses the same names again: a reader who
+looks for SERVER_PORT finds it here, in `.env.example`, in the template and nowhere else.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from stack import values
+from stack.components import KNOWN
+from stack.envfile import EnvFile, nearest
+from stack.errors import SiteError
+
+MAX_SHOWN = 200  # characters; a fault is one line, and does not repeat a longer value
+
+
+def setting(default: Any, description: str, example: str, *, secret: bool = False, optional: bool = False) -> Any:
+    """A field of `.env`; `secret` is made when empty and never printed, `optional` may be empty."""
+    extra: dict[str, Any] = {"secret": secret, "optional": optional or secret}
+    return Field(default=default, description=description, examples=[example], json_schema_extra=extra)
+
+
+class Section(BaseModel):
+    """A group of settings; its docstring's first line is the heading in `.env.example`."""
+
+    # Built at the first use: of all these classes only Settings, the last, is ever used to check something.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class SiteSettings(Section):
+    """The site"""
+
+    SITE: values.SiteName = setting(
+        "prefect-site", "Name of this site: Compose projects, network, volumes and labels begin with it.", "als"
+    )
+    COMPONENTS: values.Components = setting(
+        ["server", "agent", "client"],
+        f"What this machine runs, separated by spaces: {' '.join(KNOWN)}, or all.",
+        "server agent client",
+    )
+    PREFECT_VERSION: values.PrefectVersion = setting(
+        "3.8.8", "The one Prefect of server, workers, client and jobs; the version that the lock file names.", "3.8.8"
+    )
+    PREFECT_API_URL: values.ApiUrl = setting(
+        "",
+        "Only on a machine without the server: the API of the site as this machine reaches it. "
+        "Empty: the server of this machine.",
+        "http://prefect.example.org:4200/api",
+        optional=True,
+    )
+    PREFECT_API_AUTH_STRING: values.Login = setting(
+        "",
+        "Login of API and UI, user:password, printable ASCII. Empty: one is made. "
+        "On a machine without the server: the login of that server.",
+        "admin:correct-horse-battery-staple",
+        secret=True,
+    )
+    BASE_IMAGES: Annotated[str, values.one_of("auto", "pull", "build")] = setting(
+        "auto",
+        "Where base images come from: pull (a registry), build (distribution packages, needs Debian or Ubuntu and "
+        "root), auto (pull, or build where no registry can be reached).",
+        "build",
+    )
+    BASE_IMAGE_PYTHON: values.Image = setting(
+        "python:3.11.15-slim-bookworm",
+        "The image that the Prefect image is made from when pulled; a mirror's name goes here.",
+        "mirror.example.org/python:3.11.15-slim-bookworm",
+    )
+    BASE_IMAGE_POSTGRES: values.Image = setting(
+        "postgres:15.18-bookworm", "The PostgreSQL image when pulled.", "mirror.example.org/postgres:15.18-bookworm"
+    )
+    BASE_IMAGE_REDIS: values.Image = setting(
+        "redis:7.2.12-bookworm", "The Redis image when pulled.", "mirror.example.org/redis:7.2.12-bookworm"
+    )
+    BASE_IMAGE_REGISTRY: values.Image = setting(
+        "registry:2.8.3", "The image of the private registry when pulled.", "mirror.example.org/registry:2.8.3"
+    )
+    EXTRA_CA_BUNDLE: values.FilePath = setting(
+        "",
+        "File with the certificates (PEM) that builds trust. Empty: the ones this machine trusts.",
+        "/etc/ssl/certs/ca-certificates.crt",
+        optional=True,
+    )
+    SITE_LABELS: values.Labels = setting(
+        {}, "More labels for containers, networks, volumes and images, NAME=VALUE.", "team=beamline", optional=True
+    )
+
+
+class ServerSettings(Section):
+    """server/: API, UI, background services, database"""
+
+    SERVER_BIND: values.BindAddress = setting(
+        "127.0.0.1", "Address of this machine on which API and UI are served.", "127.0.0.1"
+    )
+    SERVER_PORT: values.Port = setting(4200, "Port of API and UI on this machine.", "4200")
+    SERVER_CLEAR_LOGIN: values.Switch = setting(
+        False,
+        "true: API and UI are served beyond this machine although the login then travels in clear text. "
+        "Needed for a SERVER_BIND that is not loopback.",
+        "true",
+    )
+    SERVER_UI_API_URL: values.BrowserUrl = setting(
+        "",
+        "The API as a browser reaches it, where that is not the host and port above (behind a proxy of your own).",
+        "https://prefect.example.org/api",
+        optional=True,
+    )
+    SERVER_AUTH: values.Switch = setting(
+        True, "false: API and UI ask for no login; anybody who reaches the port can run code here.", "true"
+    )
+    SERVER_WORKERS: values.Count = setting(1, "Processes that answer API requests (1 with sqlite).", "2")
+    SERVER_DATABASE: Annotated[str, values.one_of("postgres", "sqlite")] = setting(
+        "postgres", "postgres (with Redis; for every real site) or sqlite (one container, for a try).", "postgres"
+    )
+    SERVER_DATABASE_NAME: values.Identifier = setting("prefect", "Name of the PostgreSQL database.", "prefect")
+    SERVER_DATABASE_USER: values.Identifier = setting("prefect", "User of the PostgreSQL database.", "prefect")
+    SERVER_DATABASE_PASSWORD: values.Secret = setting(
+        "", "Password of the PostgreSQL user. Empty: one is made.", "'any $printable \"text\"'", secret=True
+    )
+    SERVER_REDIS_PASSWORD: values.Secret = setting(
+        "", "Password of Redis. Empty: one is made.", "'any $printable \"text\"'", secret=True
+    )
+    SERVER_RETENTION_DAYS: Annotated[int, values.whole_number(0, 36500, "this")] = setting(
+        90, "Flow runs that ended longer ago, with logs and artifacts, are deleted. 0: kept for ever.", "30"
+    )
+
+
+class RegistrySettings(Section):
+    """registry/: the private image registry"""
+
+    REGISTRY_HOST: values.HostName = setting(
+        "registry",
+        "Name of the registry, and with the port the beginning of its images' names: the same on every machine and "
+        "in every container of the site. Where nothing else resolves it, `make trust-registry` does.",
+        "registry.example.org",
+    )
+    REGISTRY_PORT: values.Port = setting(5000, "Port of the registry, inside its container as well.", "5000")
+    REGISTRY_BIND: values.BindAddress = setting(
+        "127.0.0.1",
+        "Address of this machine on which the registry is served; 0.0.0.0 where engines of other machines use it.",
+        "0.0.0.0",
+    )
+    REGISTRY_USER: values.RegistryUser = setting("prefect", "User with whom the site pushes and pulls.", "prefect")
+    REGISTRY_PASSWORD: values.RegistryPassword = setting(
+        "",
+        "Password of that user, 72 bytes at most. Empty: one is made. On a machine without the registry: the "
+        "password of that registry.",
+        "'any $printable \"text\"'",
+        secret=True,
+    )
+    REGISTRY_USERS: values.RegistryUsers = setting(
+        {},
+        "More users, USER:PASSWORD, separated by spaces; in a password %20 stands for a space and %25 for %.",
+        "alice:correct%20horse bob:battery-staple",
+        secret=True,
+    )
+    REGISTRY_HTTP_SECRET: values.Secret = setting(
+        "", "Signs uploads that are under way. Empty: one is made.", "any-text", secret=True
+    )
+    REGISTRY_TLS: values.Switch = setting(
+        True,
+        "false: passwords and images travel in clear text, and every engine beyond this machine has to be told that "
+        "it may (registry/README.md).",
+        "true",
+    )
+    REGISTRY_CERTIFICATE: values.FilePath = setting(
+        "",
+        "Certificate of your own for REGISTRY_HOST (PEM, with its chain). Empty: one is made, with a CA of the site.",
+        "/etc/ssl/registry/fullchain.pem",
+        optional=True,
+    )
+    REGISTRY_KEY: values.FilePath = setting(
+        "", "Key of that certificate (PEM, without a password).", "/etc/ssl/registry/privkey.pem", optional=True
+    )
+    REGISTRY_CA: values.FilePath = setting(
+        "",
+        "CA of a certificate of your own, or of a registry on another machine, that engines do not know already "
+        "(PEM). A registry that render made: .site/ca/ca.crt of its machine.",
+        "/etc/ssl/registry/ca.pem",
+        optional=True,
+    )
+    REGISTRY_DELETE: values.Switch = setting(True, "false: nothing can be deleted from the registry.", "true")
+
+
+class AgentSettings(Section):
+    """agent/: process workers"""
+
+    AGENT_POOL: values.PoolName = setting("agent_pool", "Work pool that the process workers serve.", "agent_pool")
+    AGENT_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
+    AGENT_LIMIT: values.Count = setting(4, "Runs that one worker takes at a time.", "4")
+    AGENT_QUERY_SECONDS: Annotated[int, values.whole_number(1, 300, "this")] = setting(
+        2, "Seconds between two questions of a worker for new runs.", "2"
+    )
+    AGENT_STOP_SECONDS: Annotated[int, values.whole_number(1, 86400, "this")] = setting(
+        60, "Seconds that a stopping worker gives its runs to end.", "600"
+    )
+    AGENT_HEALTH_PORT: values.Port = setting(
+        8080,
+        "Port of a worker's health check: inside its container, where nothing else sees it; where workers run as "
+        "processes, on loopback from this number on, one each.",
+        "8080",
+    )
+    AGENT_IMAGE: values.Image = setting(
+        "",
+        "Image of workers and registrar, where your flows need packages that the image of this bundle has not; "
+        "build it FROM that one (agent/README.md).",
+        "registry.example.org/flows:1.4.2",
+        optional=True,
+    )
+
+
+class DockerSettings(Section):
+    """worker-docker/: Docker workers on this machine's engine (DooD)"""
+
+    DOCKER_POOL: values.PoolName = setting(
+        "docker_pool",
+        "Work pool of these workers. A pool belongs to one engine: on a second machine choose another name.",
+        "docker_pool_b",
+    )
+    DOCKER_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
+    DOCKER_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    DOCKER_QUERY_SECONDS: Annotated[int, values.whole_number(1, 300, "this")] = setting(
+        1, "Seconds between two questions of a worker for new runs.", "1"
+    )
+    DOCKER_SOCKET: values.FilePath = setting(
+        "/var/run/docker.sock", "The engine's socket on this machine.", "/run/user/1000/docker.sock"
+    )
+    DOCKER_PROXY: values.Switch = setting(
+        True,
+        "The workers reach the engine through a proxy that refuses what no flow needs. false: they get the socket "
+        "itself, which is root on this machine.",
+        "true",
+    )
+    DOCKER_JOB_IMAGE: values.Image = setting(
+        "",
+        "Image of flow containers whose deployment names none. Empty: the one of this bundle.",
+        "registry.example.org/flows:1.4.2",
+        optional=True,
+    )
+    DOCKER_IMAGES: values.ImagePatterns = setting(
+        [],
+        "More images that flows may run, with * for the rest of a name, separated by spaces. The images of this "
+        "bundle and of the site's registry are always allowed.",
+        "registry.example.org/lab/*",
+        optional=True,
+    )
+    DOCKER_BIND_PATHS: values.Folders = setting(
+        [],
+        "Folders of this machine that flow containers may mount, absolute, separated by spaces.",
+        "/srv/data",
+        optional=True,
+    )
+    DOCKER_JOB_MEMORY: values.Memory = setting(
+        "2g", "Memory of one flow container; a run that needs more ends as out of memory.", "512m"
+    )
+    DOCKER_JOB_CPUS: values.Cpus = setting("1", "Processor cores of one flow container.", "0.5")
+
+
+class ClientSettings(Section):
+    """client/: flows and their registration"""
+
+    CLIENT_CONCURRENCY_LIMITS: values.Limits = setting(
+        {"weather-stations": 4},
+        "Global concurrency limits that registration makes, NAME=SLOTS, separated by commas.",
+        "weather-stations=4,licences=2",
+        optional=True,
+    )
+    CLIENT_WAIT_SECONDS: Annotated[int, values.whole_number(1, 3600, "this")] = setting(
+        120, "Seconds that registration waits for the API.", "120"
+    )
+
+
+SECTIONS: tuple[type[Section], ...] = (
+    SiteSettings,
+    ServerSettings,
+    RegistrySettings,
+    AgentSettings,
+    DockerSettings,
+    ClientSettings,
+)
+
+
+class Settings(SiteSettings, ServerSettings, RegistrySettings, AgentSettings, DockerSettings, ClientSettings):
+    """All settings of one site, checked one by one; `stack.rules` checks them against each other."""
+
+
+def fields() -> Iterator[tuple[str, FieldInfo]]:
+    yield from Settings.model_fields.items()
+
+
+def is_secret(key: str) -> bool:
+    return bool(_extra(key)["secret"])
+
+
+def is_optional(key: str) -> bool:
+    return bool(_extra(key)["optional"])
+
+
+def example(key: str) -> str:
+    return str((Settings.model_fields[key].examples or [""])[0])
+
+
+def _extra(key: str) -> dict[str, Any]:
+    return cast(dict[str, Any], Settings.model_fields[key].json_schema_extra)  # every field is made by setting()
+
+
+def load(env: EnvFile) -> Settings:
+    """The settings; raises SiteError with every fault of a single value."""
+    settings, faults = examine(env)
+    if faults:
+        raise SiteError(*faults.values())
+    return settings
+
+
+def examine(env: EnvFile) -> tuple[Settings, dict[str, str]]:
+    """The settings, wrong ones at their defaults, and the line to print for each key that is unknown or wrong."""
+    faults = {key: _unknown(env, key) for key in env.assignments if key not in Settings.model_fields}
+    given = {key: value for key, value in env.values().items() if key in Settings.model_fields}
+    empty = [key for key, value in given.items() if not value.strip() and not is_optional(key)]
+    faults |= {key: fault(env, key, "a value is missing") for key in empty}
+    faults |= _wrong(env, {key: value for key, value in given.items() if key not in faults})
+    return Settings.model_validate({key: value for key, value in given.items() if key not in faults}), faults
+
+
+def _wrong(env: EnvFile, given: dict[str, str]) -> dict[str, str]:
+    try:
+        Settings.model_validate(given)
+    except ValidationError as error:
+        reasons = {str(one["loc"][0]): str(one["ctx"]["error"]) for one in error.errors()}
+        return {key: fault(env, key, reason) for key, reason in reasons.items()}
+    return {}
+
+
+def fault(env: EnvFile, key: str, reason: str) -> str:
+    """One line: file, line, what is written there, the rule, and what to write instead."""
+    assignment = env.assignments.get(key)
+    value = assignment.value if assignment else ""
+    if value and (is_secret(key) or len(value) > MAX_SHOWN):
+        value = "..."
+    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={example(key)}"
+
+
+def _unknown(env: EnvFile, key: str) -> str:
+    close = nearest(key, list(Settings.model_fields))
+    advice = f"did you mean {close}?" if close else "delete the line; .env.example lists every setting"
+    return f"{env.where(key)}: {key} is no setting; {advice}"

@@ -1,0 +1,145 @@
+"""A site: from `.env` to the files of its components, each step made from the result of the one before."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stack import complete, credentials, envfile, example, files, picture, templates
+from stack.authority import Authority
+from stack.components import ALL, Component, chosen
+from stack.context import context
+from stack.envfile import EnvFile
+from stack.errors import SiteError
+from stack.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
+from stack.settings import Settings
+from stack.validate import validate
+
+REPO = Path(__file__).resolve().parent.parent
+IMAGES = "images"
+SUPERVISOR = "supervisord.conf.j2"
+PICTURE = "site.svg"
+RECORD = ".site/rendered"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A checked site: what would be written for it below `root`, and how that differs from what is there."""
+
+    root: Path
+    settings: Settings
+    made: list[str]
+    plan: list[File]
+    changes: list[Change]
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        return chosen(self.settings.COMPONENTS)
+
+    @property
+    def leaving(self) -> tuple[Component, ...]:
+        """Components that were taken out: their files are still here and will be removed."""
+        gone = {change.path for change in self.changes if change.kind == "gone"}
+        return tuple(component for component in ALL if component.compose_path in gone)
+
+
+def load(env_path: Path, root: Path) -> Site:
+    """Reads, checks, completes and renders in memory; nothing on disk changes. Raises SiteError with every fault."""
+    root = Path(os.path.realpath(root))
+    given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
+    env, checked, made = complete.complete(given, validate(given))
+    plan = [_env_file(env, root), *_component_files(checked, root), *_sources(checked, root)]
+    plan.append(_record(plan))
+    return Site(root, checked, made, plan, files.compare(root, plan, _stale(root, plan)))
+
+
+def write(site: Site) -> None:
+    """Writes what differs. `.env` is first in the plan, so that no secret is in use without being kept."""
+    files.write(site.root, site.plan, site.changes)
+
+
+def _first(env_path: Path, root: Path) -> EnvFile:
+    """What a new site begins with. Not for one that is there: new secrets would lock its owner out of its database."""
+    if (root / RECORD).exists():
+        raise SiteError(
+            f"{env_path}: there is no such file, and {root} holds a site; put its settings back, or name them with "
+            f"--env, or remove {root / RECORD} to begin another site there"
+        )
+    return envfile.parse(env_path, example.env_example())
+
+
+def _env_file(env: EnvFile, root: Path) -> File:
+    return File(os.path.relpath(os.path.realpath(env.path), root), env.text.encode(), PRIVATE)
+
+
+def _component_files(site: Settings, root: Path) -> list[File]:
+    names, authority = context(site), Authority(root, site.SITE)
+    secrets = {each: credentials.of(each, site, root, authority) for each in chosen(site.COMPONENTS)}
+    files_ = [file for component in secrets for file in _rendered(component, secrets[component], names)]
+    of_processes = credentials.of_processes(site)
+    text = templates.render(SUPERVISOR, names | {"DIGEST": _digest(of_processes)})
+    supervisor = File(templates.target(SUPERVISOR), text.encode())
+    shared = [*of_processes, *credentials.of_registry_clients(site, authority)]
+    return [*files_, supervisor, _picture(files_, site), *shared, *authority.files]
+
+
+def _picture(rendered: list[File], site: Settings) -> File:
+    paths = {component.compose_path for component in chosen(site.COMPONENTS)}
+    return File(PICTURE, picture.picture({f.path: f.content.decode() for f in rendered if f.path in paths}).encode())
+
+
+def _rendered(component: Component, secrets: list[File], names: dict[str, object]) -> list[File]:
+    """Compose's file is the last: its containers carry a digest of the files that are mounted into them."""
+    mounted = [name for name in templates.of(component) if templates.target(name) != component.compose_path]
+    read = [_file(templates.target(name), templates.render(name, names)) for name in mounted] + secrets
+    names = names | {"SECRETS": [Path(file.path).name for file in read if file.is_secret], "DIGEST": _digest(read)}
+    text = templates.render(f"{component.compose_path}{templates.SUFFIX}", names)
+    return [*read, File(component.compose_path, text.encode())]
+
+
+def _file(path: str, text: str) -> File:
+    return File(path, text.encode(), MOUNTED_SECRET if SECRET_FOLDER in PurePosixPath(path).parts else PUBLIC)
+
+
+def _digest(read: list[File]) -> str:
+    """Changes with any of the files, so that whoever has the old ones is started anew: a container, a process.
+
+    Four digits only: a label can be read by everybody who may ask the engine, and must not help to guess a password.
+    """
+    content = b"".join(file.path.encode() + b"\0" + file.content + b"\0" for file in read)
+    return hashlib.sha256(content).hexdigest()[:4]
+
+
+def _record(plan: list[File]) -> File:
+    """The list of what is written, by which a later render knows what it leaves behind; `.env` is the user's own."""
+    return File(RECORD, "".join(f"{file.path}\n" for file in plan[1:]).encode())
+
+
+def _stale(root: Path, plan: list[File]) -> list[str]:
+    """Files that an earlier render wrote and this one does not: of a component or a variant that was taken out."""
+    record = root / RECORD
+    written = record.read_text(encoding="utf-8", errors="replace").splitlines() if record.is_file() else []
+    return sorted(path for path in set(written) - {file.path for file in plan} if _is_below_root(PurePosixPath(path)))
+
+
+def _is_below_root(path: PurePosixPath) -> bool:
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _sources(site: Settings, root: Path) -> list[File]:
+    """Copies of what the rendered files read from this repo, for a site in another folder."""
+    if root == REPO:
+        return []
+    wanted = {IMAGES} | {source for component in chosen(site.COMPONENTS) for source in component.sources}
+    return [_copy(path) for source in sorted(wanted) for path in _files_below(REPO / source)]
+
+
+def _files_below(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+
+
+def _copy(path: Path) -> File:
+    mode = files.PUBLIC | (path.stat().st_mode & 0o111)
+    return File(path.relative_to(REPO).as_posix(), path.read_bytes(), mode)

@@ -1,0 +1,84 @@
+"""`up` and `down`: the whole site in one command, each step safe to repeat."""
+
+from pathlib import Path
+
+from stack import compose, engine, images, processes, registry, trust
+from stack.components import ALL, CLIENT, SERVER, WORKERS
+from stack.context import bases
+from stack.engine import CONTAINERS
+from stack.site import Site
+
+
+def up(site: Site) -> int:
+    kind = engine.choose(site.root)
+    print(f"site {site.settings.SITE} runs in {engine.DESCRIPTION[kind]}")
+    prepare, start = (_make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
+    prepare(site)
+    # Before the first start: one that fails half-way has its data on this kind already.
+    engine.record(site.root, kind)
+    start(site)
+    _say_where(site)
+    return 0
+
+
+def down(site: Site) -> int:
+    """Ends everything of the site that runs here, whatever COMPONENTS says now; data stays."""
+    if engine.choose(site.root) == CONTAINERS:
+        for component in reversed(ALL):
+            compose.down(component, site.settings.SITE)
+            if component == WORKERS[0]:
+                # No worker is left to look after them, and on the site's network they would keep it alive.
+                compose.remove_flow_containers(site.settings.SITE)
+    else:
+        processes.down(site)
+    print(f"site {site.settings.SITE} is down; its data is kept, `make up` brings it back")
+    return 0
+
+
+def _up_containers(site: Site) -> None:
+    for component in site.components:
+        if component != CLIENT:
+            compose.up(site.root, component)
+    if CLIENT in site.components:
+        compose.run(site.root, CLIENT)
+        for component in site.components:
+            if component.sample:
+                compose.run(site.root, CLIENT, "python", "-m", "registrar", "run", component.sample, "--once")
+    _say_registry(site)
+
+
+def _make_images(site: Site) -> None:
+    settings = site.settings
+    names = dict.fromkeys(name for component in site.components for name in component.images)
+    wanted = [name for name in names if not (name == "flows" and settings.AGENT_IMAGE)]
+    bundle = Path(settings.EXTRA_CA_BUNDLE) if settings.EXTRA_CA_BUNDLE else None
+    labels = settings.SITE_LABELS
+    images.ensure(wanted, site.root, settings.BASE_IMAGES, bundle, labels, report=_say, bases=bases(settings))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _say_registry(site: Site) -> None:
+    """Where images go, and what this machine's engine lacks before it can push and pull there."""
+    address = registry.address(site.settings)
+    if registry.is_here(site.settings):
+        print(f"the registry is at {address}")
+    if missing := trust.lacks(site):
+        why = ", and ".join(lack.what for lack in missing)
+        advice = " and ".join(dict.fromkeys(lack.advice for lack in missing))
+        print(f"this machine's engine cannot use {address} yet: {why}; {advice}")
+
+
+def _say_where(site: Site) -> None:
+    if site.settings.PREFECT_API_URL:
+        print(f"this machine works for {site.settings.PREFECT_API_URL}")
+    if SERVER not in site.components:
+        return
+    host = (
+        "localhost" if site.settings.SERVER_BIND in ("127.0.0.1", "0.0.0.0", "::", "::1") else site.settings.SERVER_BIND
+    )
+    print(f"the UI is at http://{host}:{site.settings.SERVER_PORT}")
+    if site.settings.SERVER_AUTH:
+        print("log in with the user:password in PREFECT_API_AUTH_STRING of .env")

@@ -1,0 +1,392 @@
+"""The kinds of value a setting can have: each parses the text of `.env` or says what is allowed.
+
+A parser raises ValueError with the rule that was broken; `stack.settings` adds file, line, key and an example.
+"""
+
+import difflib
+import ipaddress
+import re
+from pathlib import PurePosixPath
+from typing import Annotated
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import BeforeValidator
+
+from stack.components import KNOWN
+
+# Compose project names allow [a-z0-9][a-z0-9_-]*; the name is also a DNS label of the network and part of image
+# and volume names, so the underscore is left out and RFC 1123's 63 characters less the longest suffix are the limit.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+# RFC 1123; the last part is not all digits, so that a mistyped address (10.0.0.256) is no name.
+_HOST = re.compile(r"(?=.{1,253}$)(?!(.*\.)?[0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")  # RFC 3986
+_REGISTRY_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LABEL_KEY = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # PostgreSQL cuts an identifier at 63 bytes
+_OF_POSTGRES = {"public", "none", "template0", "template1"}
+_POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # Prefect refuses / % & > < " ' in a name
+_VERSION = re.compile(r"3\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
+# The grammar of github.com/distribution/reference: a host (with a dot, with a port, or localhost), then lower case.
+_PATH_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_REGISTRY = r"(?:localhost|\[[0-9a-f:]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+"
+_IMAGE = re.compile(rf"(?:(?:{_REGISTRY})/)?{_PATH_PART}(?:/{_PATH_PART})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# What examples and other bundles leave to be filled in, `${NAME}` too: nothing is substituted in .env.
+_PLACEHOLDER = re.compile(
+    r"(?i)(change|replace)[-_ ]?(me|it|this)!?|your[-_ ][a-z_ -]+|<[a-z0-9_ -]+>|\[[a-z0-9_ -]+\]|\$\{\w+\}"
+    r"|x{3,}|\*{3,}|\.{3,}|todo|tbd|fixme|password|secret|placeholder|example"
+)
+
+BCRYPT_BYTES = 72  # all that bcrypt reads of a password
+
+_OR_MADE = "write the real value, or leave it empty to have one made"
+
+TRUE = {"true", "yes", "on", "1"}
+FALSE = {"false", "no", "off", "0"}
+
+
+def _is_loopback_name(host: str) -> bool:
+    return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def is_local_only(host: str) -> bool:
+    """True for a host that another container or machine cannot reach: loopback, or the address of no interface."""
+    address = _address(host)
+    return _is_loopback_name(host) or (address is not None and (address.is_loopback or address.is_unspecified))
+
+
+def not_placeholder(value: str, advice: str = "write the real value") -> str:
+    if _PLACEHOLDER.fullmatch(value):
+        raise ValueError(f"this is a placeholder; {advice}")
+    return value
+
+
+def whole_number(low: int, high: int, what: str) -> BeforeValidator:
+    """A parser of decimal whole numbers from `low` to `high`; `what` names the thing counted."""
+
+    def parse(value: object) -> int:
+        text = str(value)
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"{what} is a whole number from {low} to {high}")
+        return int(text)
+
+    return BeforeValidator(parse)
+
+
+def one_of(*allowed: str) -> BeforeValidator:
+    def parse(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"allowed are {', '.join(allowed)}")
+        return str(value)
+
+    return BeforeValidator(parse)
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word not in TRUE | FALSE:
+        raise ValueError("this is a switch: true or false")
+    return word in TRUE
+
+
+def _site_name(value: object) -> str:
+    if not _NAME.fullmatch(str(value)):
+        raise ValueError(
+            "a site's name has 1 to 40 lower-case letters, digits and inner hyphens: Compose and DNS allow no others"
+        )
+    return not_placeholder(str(value))
+
+
+def _version(value: object) -> str:
+    if not _VERSION.fullmatch(str(value)):
+        raise ValueError("this is no full version of Prefect 3: three numbers, the first of them 3")
+    return str(value)
+
+
+def _bind_address(value: object) -> str:
+    if _address(str(value)) is None:
+        raise ValueError("this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody")
+    return str(value)
+
+
+def _api_url(value: object) -> str:
+    text = str(value)
+    if not text:
+        return text
+    host = _http_host(text)
+    if not urlsplit(text).path.rstrip("/").endswith("/api"):
+        raise ValueError("the URL of a Prefect API ends in /api")
+    if is_local_only(host):
+        raise ValueError(f"inside a container {host} is the container itself; write the name or address of the server")
+    return text.rstrip("/")
+
+
+def _browser_url(value: object) -> str:
+    text = str(value)
+    if not text:
+        return text
+    host = _http_host(text)
+    address = _address(host)
+    if address is not None and address.is_unspecified:
+        raise ValueError(f"no browser can open {host}; write the name or address under which people open the UI")
+    if not urlsplit(text).path.rstrip("/").endswith("/api"):
+        raise ValueError("the URL of a Prefect API ends in /api")
+    return text.rstrip("/")
+
+
+def _http_host(text: str) -> str:
+    """The host of an http(s) URL without login, query or fragment; raises ValueError for anything else."""
+    parts = _split(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _URL.fullmatch(text):
+        raise ValueError("this is no URL: it begins with http:// or https:// and names a host")
+    if not _has_good_port(parts):
+        raise ValueError("this is no URL: the port is no number from 1 to 65535")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("a login, a '?' or a '#' has no place in this URL; the login is PREFECT_API_AUTH_STRING")
+    if not _HOST.fullmatch(parts.hostname) and _address(parts.hostname) is None:
+        raise ValueError(f"{parts.hostname} is no host name: letters, digits and hyphens between dots")
+    return not_placeholder(parts.hostname)
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:  # a bracket without its pair, for example
+        return SplitResult("", "", "", "", "")
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _login(value: object) -> str:
+    text = str(value)
+    if not text:
+        return text
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("the API login is printable ASCII: the server compares it as such and answers 500 to others")
+    user, colon, password = text.partition(":")
+    if not (user.strip() and colon and password.strip()):
+        raise ValueError("a login is a user name, a colon and a password")
+    not_placeholder(user, _OR_MADE)
+    not_placeholder(password, _OR_MADE)
+    return text
+
+
+def _secret(value: object) -> str:
+    text = str(value)
+    if text and not text.strip():
+        raise ValueError(f"a password of spaces alone is a slip; {_OR_MADE}")
+    return not_placeholder(text, _OR_MADE)
+
+
+def _host_name(value: object) -> str:
+    text = str(value)
+    if not _HOST.fullmatch(text) or text != text.lower():
+        raise ValueError("this is no host name: lower-case letters, digits and hyphens between dots, no address")
+    if _is_loopback_name(text):
+        raise ValueError(f"inside a container {text} is the container itself; write a name of its own")
+    return not_placeholder(text)
+
+
+def _registry_user(value: object) -> str:
+    if not _REGISTRY_USER.fullmatch(str(value)):
+        raise ValueError("a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit")
+    return str(value)
+
+
+def _registry_password(value: object) -> str:
+    return _for_bcrypt(_secret(value))
+
+
+def _for_bcrypt(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a password of the registry is printable text")
+    if len(text.encode()) > BCRYPT_BYTES:
+        raise ValueError(f"a password of the registry has {BCRYPT_BYTES} bytes at most, this one {len(text.encode())}")
+    return text
+
+
+def _registry_users(value: object) -> dict[str, str]:
+    if isinstance(value, dict):
+        return value
+    pairs = [part.partition(":") for part in str(value).split()]
+    if any(not colon or not password for _, colon, password in pairs):
+        raise ValueError("a user is written USER:PASSWORD, several are separated by spaces")
+    names = [_registry_user(user) for user, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a user is given twice")
+    return {user: _decoded(user, password) for user, _, password in pairs}
+
+
+def _decoded(user: str, password: str) -> str:
+    """The password behind its percent-encoding; a fault names the user and shows nothing of the password."""
+    try:
+        if _PERCENT.search(password):
+            raise ValueError("a % is written %25")
+        return _for_bcrypt(not_placeholder(unquote(password, errors="strict")))
+    except UnicodeDecodeError:
+        raise ValueError(f"{user}: what stands behind % is no UTF-8 text") from None
+    except ValueError as error:
+        raise ValueError(f"{user}: {error}") from None
+
+
+def _identifier(value: object) -> str:
+    if not _IDENTIFIER.fullmatch(str(value)):
+        raise ValueError("a PostgreSQL name has lower-case letters, digits and _, and begins with no digit")
+    if str(value).startswith("pg_") or value in _OF_POSTGRES:
+        raise ValueError("PostgreSQL keeps this name for itself; choose another")
+    return str(value)
+
+
+def _pool_name(value: object) -> str:
+    if not _POOL.fullmatch(str(value)):
+        raise ValueError(
+            "a work pool's name has up to 63 letters, digits, _ . and -, and begins with a letter or digit"
+        )
+    return not_placeholder(str(value))
+
+
+def _image(value: object) -> str:
+    text = str(value)
+    if not text:
+        return text
+    name, at, digest = text.partition("@")
+    path, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:  # the colon of a registry's port
+        path, tag = name, ""
+    if not _IMAGE.fullmatch(path) and _IMAGE.fullmatch(path.lower()):
+        raise ValueError("an image's name is lower case")
+    if not _IMAGE.fullmatch(path) or (tag and not _TAG.fullmatch(tag)) or (at and not _DIGEST.fullmatch(digest)):
+        raise ValueError("this is no image reference: NAME:TAG or NAME@sha256:DIGEST")
+    if not tag and not digest:
+        raise ValueError("an image needs its tag: without one it means latest, which is another image every month")
+    if tag == "latest":
+        raise ValueError("latest is another image every month; write the tag you tested")
+    return text
+
+
+def _file_path(value: object) -> str:
+    text = str(value)
+    if text and not PurePosixPath(text).is_absolute():
+        raise ValueError("write the absolute path of the file")
+    return text
+
+
+def _labels(value: object) -> dict[str, str]:
+    if isinstance(value, dict):
+        return value
+    return dict(_pairs(str(value), "a label", _LABEL_KEY))
+
+
+def _limits(value: object) -> dict[str, int]:
+    if isinstance(value, dict):
+        return value
+    pairs = _pairs(str(value), "a limit", _POOL)
+    for name, number in pairs:
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", number):
+            raise ValueError(f"the limit of {name} is a whole number from 1 to 999999")
+    return {name: int(number) for name, number in pairs}
+
+
+def _pairs(text: str, what: str, key: re.Pattern[str]) -> list[tuple[str, str]]:
+    pairs = [tuple(part.strip().partition("=")) for part in text.split(",") if part.strip()]
+    for name, equals, _ in pairs:
+        if not equals or not key.fullmatch(name):
+            raise ValueError(f"{what} is written NAME=VALUE, several are separated by commas")
+    if len({name for name, _, _ in pairs}) < len(pairs):
+        raise ValueError(f"{what} is given twice")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _components(value: object) -> list[str]:
+    names = re.findall(r"[^\s,]+", str(value))
+    unknown = [name for name in names if name not in (*KNOWN, "all")]
+    if unknown:
+        raise ValueError("; ".join(f"there is no component {name} ({_advice(name)})" for name in unknown))
+    if "all" in names and len(names) > 1:
+        raise ValueError("all already names every component; write it alone, or leave it out")
+    if len(set(names)) < len(names):
+        raise ValueError("a component is named twice")
+    if not names:
+        raise ValueError("a value is missing")
+    return names
+
+
+def _memory(value: object) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*[kmg]", str(value)):
+        raise ValueError("this is an amount of memory: a whole number and k, m or g")
+    return str(value)
+
+
+def _cpus(value: object) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or float(text) == 0:
+        raise ValueError("this is a number of processor cores, such as 2 or 0.5")
+    return text
+
+
+def _folders(value: object) -> list[str]:
+    """Host folders that containers may mount: absolute, and none that would hand over the machine."""
+    folders = value if isinstance(value, list) else str(value).split()
+    for folder in folders:
+        path = PurePosixPath(folder)
+        if not path.is_absolute() or ".." in path.parts or any(sign in folder for sign in ":,"):
+            raise ValueError(f"{folder} is no absolute path of a folder, without '..', ':' and ','")
+        if len(path.parts) < 3:
+            raise ValueError(f"{folder} is most of the machine; name a folder below it")
+    return [str(PurePosixPath(folder)) for folder in folders]
+
+
+def _image_patterns(value: object) -> list[str]:
+    patterns = value if isinstance(value, list) else str(value).split()
+    for pattern in patterns:
+        if not re.fullmatch(r"[a-z0-9][A-Za-z0-9_./:@-]*\*?", pattern):
+            raise ValueError(f"{pattern} is no image name, with * at its end for the rest of a name")
+    return list(patterns)
+
+
+def _advice(name: str) -> str:
+    close = difflib.get_close_matches(name.lower(), KNOWN, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(KNOWN)} and all"
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]
+SiteName = Annotated[str, BeforeValidator(_site_name)]
+PrefectVersion = Annotated[str, BeforeValidator(_version)]
+Port = Annotated[int, whole_number(1, 65535, "a port")]
+Count = Annotated[int, whole_number(1, 1000, "this")]
+BindAddress = Annotated[str, BeforeValidator(_bind_address)]
+ApiUrl = Annotated[str, BeforeValidator(_api_url)]
+BrowserUrl = Annotated[str, BeforeValidator(_browser_url)]
+Login = Annotated[str, BeforeValidator(_login)]
+Secret = Annotated[str, BeforeValidator(_secret)]
+HostName = Annotated[str, BeforeValidator(_host_name)]
+RegistryUser = Annotated[str, BeforeValidator(_registry_user)]
+RegistryPassword = Annotated[str, BeforeValidator(_registry_password)]
+RegistryUsers = Annotated[dict[str, str], BeforeValidator(_registry_users)]
+Identifier = Annotated[str, BeforeValidator(_identifier)]
+PoolName = Annotated[str, BeforeValidator(_pool_name)]
+Image = Annotated[str, BeforeValidator(_image)]
+FilePath = Annotated[str, BeforeValidator(_file_path)]
+Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
+Limits = Annotated[dict[str, int], BeforeValidator(_limits)]
+Components = Annotated[list[str], BeforeValidator(_components)]
+Memory = Annotated[str, BeforeValidator(_memory)]
+Cpus = Annotated[str, BeforeValidator(_cpus)]
+Folders = Annotated[list[str], BeforeValidator(_folders)]
+ImagePatterns = Annotated[list[str], BeforeValidator(_image_patterns)]
