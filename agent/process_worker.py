@@ -1,0 +1,80 @@
+"""Prefect's process worker, made to let its runs end: `python process_worker.py --pool agent_pool`.
+
+`prefect worker start` exits within seconds of a SIGTERM. Its runs are processes below it, so they die with it, and as
+nobody is left to report that they stay Running for ever. This one takes no more runs after the signal and exits when
+the last of those it has is over; whoever stops it decides how long to wait before a SIGKILL.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect.workers.process import ProcessWorker
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+
+# Prefect notes that this class serves work pools of the type `process` in place of its own: that is the purpose.
+warnings.filterwarnings("ignore", message="Type 'DrainingProcessWorker'")
+
+
+class DrainingProcessWorker(ProcessWorker):
+    """A process worker that can be told to take no more runs; made with a `limit`, by which it knows those it has."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.draining = asyncio.Event()
+        self.drained = asyncio.Event()
+
+    async def get_and_submit_flow_runs(self) -> list["FlowRun"]:
+        """Called at every poll. Once draining, it only looks whether the last run has given back its slot."""
+        if not self.draining.is_set():
+            return await super().get_and_submit_flow_runs()
+        if self.limiter.borrowed_tokens == 0:
+            self.drained.set()
+        return []
+
+
+async def serve(worker: DrainingProcessWorker) -> None:
+    """Runs the worker until it fails, is interrupted, or has drained after a SIGTERM."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, drain, worker)
+    working = asyncio.create_task(worker.start(with_healthcheck=True))
+    drained = asyncio.create_task(worker.drained.wait())
+    await asyncio.wait({working, drained}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, drained):
+        task.cancel()
+    await asyncio.gather(working, return_exceptions=drained.done() and not drained.cancelled())
+
+
+def drain(worker: DrainingProcessWorker) -> None:
+    print(f"SIGTERM: no more runs; {worker.limiter.borrowed_tokens:.0f} to end", flush=True)
+    worker.draining.set()
+
+
+def main() -> None:
+    given = arguments()
+    template = json.loads(given.base_job_template.read_text(encoding="utf-8"))
+    # A container has a host name of its own; as processes, workers share one.
+    name = f"ProcessWorker {socket.gethostname()}-{os.getpid()}"
+    worker = DrainingProcessWorker(given.pool, name=name, limit=given.limit, base_job_template=template)
+    asyncio.run(serve(worker))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pool", required=True, help="work pool, made from the template where there is none")
+    parser.add_argument("--limit", type=int, required=True, help="runs at a time")
+    parser.add_argument("--base-job-template", type=Path, required=True, metavar="FILE", help="JSON file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
