@@ -1,0 +1,164 @@
+"""The settings, from environment variables: typed, and all faults told at once."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from socket_proxy import values
+from socket_proxy.host_path import is_below
+from socket_proxy.limits import Limits
+from socket_proxy.roles import ROLES, Role
+from socket_proxy.values import Address
+
+PREFIX = "DOCKER_PROXY_"
+T = TypeVar("T")
+
+# Services of a site's Compose files, which other containers reach by these names.
+_SERVICES = (
+    "client,controller,dind,migrate,podman,postgres,proxy,reaper,redis,registry,server,services,socket-proxy,"
+    "trainer,worker"
+)
+_NO_IMAGES = "write the images that this role may use, such as registry.example.org:5000/*"
+_NOBODY: frozenset[str] = frozenset()
+
+
+class SettingsError(Exception):
+    """Raised with every fault, one line each, each with the setting's name and what to write instead."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Listener:
+    role: Role
+    address: Address
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Sizes in bytes, times in seconds, connections per role."""
+
+    body: int
+    header: int
+    idle: int
+    connections: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`engine` is the path of the engine's socket, `user` the UID and GID that a start as root changes to."""
+
+    engine: str
+    user: tuple[int, int]
+    socket_mode: int
+    bounds: Bounds
+    listeners: tuple[Listener, ...]
+
+    def bind_paths(self) -> Iterator[tuple[str, str]]:
+        """Each allowed host path with the setting that allows it."""
+        for listener in self.listeners:
+            for path in listener.limits.bind_paths:
+                yield listener.limits.setting("BIND_PATHS"), path
+
+
+@dataclass
+class Reader:
+    """Reads variables and keeps every fault for the end."""
+
+    environment: Mapping[str, str]
+    faults: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+
+    def read(self, name: str, default: str, parse: Callable[[str], T], fallback: T) -> T:
+        """The parsed value; where it is faulty, the fault is kept and `fallback` stands in for it."""
+        self.known.append(name)
+        try:
+            return parse(self.environment.get(name, "") or default)
+        except ValueError as error:
+            self.faults.append(f"{name}: {error}")
+            return fallback
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        return self.read(f"{PREFIX}{name}", str(default), values.whole(low, high), default)
+
+    def strangers(self) -> Iterator[str]:
+        for name in sorted(self.environment):
+            if name.startswith(PREFIX) and name not in self.known:
+                near = difflib.get_close_matches(name, self.known, 1)
+                yield f"{name}: there is no such setting{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Raises SettingsError with every fault."""
+    reader = Reader(environment)
+    settings = parse(reader)
+    if faults := [*reader.faults, *_collisions(settings), *reader.strangers()]:
+        raise SettingsError(faults)
+    return settings
+
+
+def parse(reader: Reader) -> Settings:
+    return Settings(
+        listeners=_listeners(reader),
+        engine=reader.read(f"{PREFIX}ENGINE", "unix:///var/run/docker.sock", values.unix_path, ""),
+        user=reader.read(f"{PREFIX}USER", "1000:1000", values.user, (0, 0)),
+        socket_mode=reader.read(f"{PREFIX}SOCKET_MODE", "660", values.mode, 0),
+        bounds=_bounds(reader),
+    )
+
+
+def _bounds(reader: Reader) -> Bounds:
+    return Bounds(
+        body=reader.number("BODY_LIMIT", 1024**2, 1024, 64 * 1024**2),
+        header=reader.number("HEADER_LIMIT", 32 * 1024, 4096, 1024**2),
+        idle=reader.number("IDLE_SECONDS", 60, 1, 3600),
+        connections=reader.number("CONNECTIONS", 512, 1, 65536),
+    )
+
+
+def _listeners(reader: Reader) -> tuple[Listener, ...]:
+    site = reader.read("SITE", "", values.site, "")
+    reserved = reader.read(f"{PREFIX}RESERVED_NAMES", _SERVICES, values.names("service"), _NOBODY)
+    found = [_listener(reader, role, site, frozenset(map(str.casefold, reserved))) for role in ROLES.values()]
+    return tuple(listener for listener in found if listener)
+
+
+def _listener(reader: Reader, role: Role, site: str, reserved: frozenset[str]) -> Listener | None:
+    prefix = f"{PREFIX}{role.name.upper()}"
+    address = reader.read(f"{prefix}_LISTEN", "", values.optional(values.address), None)
+    limits = Limits(site, role.name, prefix, reserved_names=reserved)
+    if role.creates:
+        limits = _creation_limits(reader, limits)
+        if address and not reader.environment.get(f"{prefix}_IMAGES"):
+            reader.faults.append(f"{prefix}_IMAGES: {_NO_IMAGES}")
+    return Listener(role, address, limits) if address else None
+
+
+def _creation_limits(reader: Reader, limits: Limits) -> Limits:
+    prefix = limits.prefix
+    return replace(
+        limits,
+        images=reader.read(f"{prefix}_IMAGES", "", values.images, ()),
+        networks=reader.read(f"{prefix}_NETWORKS", limits.site, values.networks, frozenset()),
+        bind_paths=reader.read(f"{prefix}_BIND_PATHS", "", values.bind_paths, ()),
+        volumes=reader.read(f"{prefix}_VOLUMES", "", values.names("volume"), frozenset()),
+        gpus=reader.read(f"{prefix}_GPUS", "false", values.switch, False),
+    )
+
+
+def _collisions(settings: Settings) -> Iterator[str]:
+    addresses = [listener.address for listener in settings.listeners]
+    if not addresses:
+        yield f"{PREFIX}WORKER_LISTEN: no role has an address; write one such as tcp://0.0.0.0:2375"
+    for listener in settings.listeners:
+        if addresses.count(listener.address) > 1:
+            yield f"{listener.limits.prefix}_LISTEN: {listener.address} is another role's address too"
+    sockets = [settings.engine, *(address.path for address in addresses)]
+    for name, path in settings.bind_paths():
+        for socket in filter(None, sockets):
+            if is_below(socket, path):
+                yield f"{name}: {path!r} would open {socket}; write a directory made for the runs"
