@@ -1,0 +1,16 @@
+#!/bin/sh
+# Frees the space of layers that no image of the registry uses any longer: sh registry/collect-garbage.sh
+#
+# The registry is down meanwhile, for what is pushed during the collection could be collected with the rest; and a
+# running one would remember layers that are gone and refuse to take them again.
+set -eu
+cd "$(dirname "$0")"
+
+start() {
+    docker compose --progress quiet up --detach --wait
+}
+
+docker compose --progress quiet stop
+trap start EXIT
+trap 'exit 130' INT TERM
+docker compose --progress quiet run --rm --no-TTY registry garbage-collect /run/secrets/config.yml
