@@ -1,0 +1,1 @@
+"""The one-shot registrar: brings a Prefect server's pools, limits, blocks and deployments to what files describe."""

@@ -1,0 +1,84 @@
+"""Blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+import prefect.blocks.notifications
+import prefect.blocks.system
+import prefect.filesystems  # noqa: F401  the built-in block types are known once they are imported
+from prefect.blocks.core import Block as PrefectBlock
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectNotFound
+from pydantic import ValidationError
+
+from registrar.document import validation_lines
+from registrar.errors import nearest
+from registrar.outcome import MADE, Outcome, changed, differences
+from registrar.record import RegistrarRecord
+from registrar.registration import Block
+
+
+def known_types(wanted: str) -> dict[str, type[PrefectBlock]]:
+    """The block types by slug: the built-in ones, and those of every package where the wanted one is none of them."""
+    kinds = loaded_types()
+    if wanted not in kinds:
+        for collection in entry_points(group="prefect.collections"):
+            collection.load()
+    return kinds if wanted in kinds else loaded_types()
+
+
+def loaded_types() -> dict[str, type[PrefectBlock]]:
+    """The block types that are imported, by slug, without the registrar's own."""
+    kinds = {kind.get_block_type_slug(): kind for kind in descendants(PrefectBlock)}
+    return {slug: kind for slug, kind in kinds.items() if kind is not RegistrarRecord}
+
+
+def descendants(kind: type[PrefectBlock]) -> Iterator[type[PrefectBlock]]:
+    """The classes below a class."""
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def check(block: Block) -> Iterator[str]:
+    """What keeps this block from being made."""
+    where, kinds = f"block {block.type}/{block.name}", known_types(block.type)
+    if block.type not in kinds:
+        yield f"{where}: type: unknown block type{nearest(block.type, kinds)}"
+        return
+    fields = kinds[block.type].model_fields
+    known = {field.alias or name for name, field in fields.items()} | set(fields)
+    unknown = [key for key in block.values if key not in known]
+    yield from (f"{where}: values.{key}: unknown key{nearest(key, known)}" for key in unknown)
+    if not unknown:
+        yield from (f"{where}: {line}" for line in value_faults(kinds[block.type], block.values))
+
+
+def value_faults(kind: type[PrefectBlock], values: dict[str, Any]) -> list[str]:
+    """What the block type says against the values."""
+    try:
+        kind(**values)
+    except ValidationError as error:
+        return [f"values.{line}" for line in validation_lines(error, kind, values)]
+    except (TypeError, ValueError) as error:  # a block type's own code
+        return [f"values: {error}"]
+    return []
+
+
+def apply(client: SyncPrefectClient, block: Block) -> Outcome:
+    """Make the block, or change what differs."""
+    name, kind = f"{block.type}/{block.name}", known_types(block.type)[block.type]
+    wanted = kind(**block.values)
+    try:
+        client.read_block_document_by_name(block.name, block.type)
+    except ObjectNotFound:
+        wanted.save(block.name)
+        return Outcome("block", name, MADE)
+    present = cast(PrefectBlock, kind.load(block.name))
+    news = differences(wanted.model_dump(), present.model_dump())
+    if news:
+        wanted.save(block.name, overwrite=True)
+    return Outcome("block", name, changed(news))

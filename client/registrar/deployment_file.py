@@ -1,0 +1,147 @@
+"""A file in the format of `prefect deploy` (prefect.yaml), with the keys that Prefect itself would ignore refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from registrar.document import Section, parse
+from registrar.errors import RegistrarError
+
+Text = Annotated[str, Field(min_length=1)]
+Step = Annotated[dict[str, dict[str, Any] | None], Field(min_length=1, max_length=1)]
+Timing = CronSchedule | IntervalSchedule | RRuleSchedule
+
+
+class Schedule(Section):
+    """When a deployment runs by itself: exactly one of cron, interval (seconds, or like PT1H) and rrule."""
+
+    cron: str | None = None
+    interval: Annotated[timedelta, Field(gt=timedelta(0), strict=False)] | None = None
+    rrule: str | None = None
+    timezone: Text | None = None
+    anchor_date: Text | None = None
+    day_or: bool = True
+    active: bool = True
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    slug: Text | None = None
+    replaces: Text | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Schedule:
+        kinds = [kind for kind in ("cron", "interval", "rrule") if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"has {' and '.join(kinds) or 'none of them'}; write exactly one of cron, interval, rrule")
+        try:
+            self.timing()
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{kinds[0]}: {first_message(error)}") from None
+        return self
+
+    def timing(self) -> Timing:
+        """The schedule as Prefect knows it. Raises ValueError where Prefect would refuse it."""
+        given = self.model_dump(include={"timezone", "anchor_date"}, exclude_none=True)
+        if self.cron is not None:
+            return CronSchedule(cron=self.cron, day_or=self.day_or, timezone=self.timezone)
+        if self.rrule is not None:
+            return RRuleSchedule(rrule=self.rrule, timezone=self.timezone)
+        return IntervalSchedule(interval=self.interval, **given)  # type: ignore[arg-type]  # _fits
+
+
+def first_message(error: Exception) -> str:
+    """The heart of an error, in one line."""
+    if isinstance(error, ValidationError):
+        return error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+    return str(error).splitlines()[0]
+
+
+class ConcurrencyLimit(Section):
+    """How many runs of the deployment go at once, and whether one too many waits or is cancelled."""
+
+    limit: Annotated[int, Field(gt=0)]
+    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] | None = None
+    grace_period_seconds: Annotated[int, Field(ge=60, le=86400)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return {"limit": value} if isinstance(value, int) else value
+
+    @property
+    def options(self) -> dict[str, Any] | None:
+        """All but the limit itself, or None where nothing is said."""
+        return self.model_dump(exclude={"limit"}, exclude_none=True) or None
+
+
+class WorkPool(Section):
+    """Where the runs go, and with which job variables."""
+
+    name: Text
+    work_queue_name: Text | None = None
+    job_variables: dict[str, Any] | None = None
+
+
+class Deployment(Section):
+    """One entry of `deployments`."""
+
+    name: Text
+    entrypoint: Text
+    work_pool: WorkPool
+    version: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    parameters: dict[str, Any] | None = None
+    enforce_parameter_schema: bool = True
+    paused: bool | None = None
+    concurrency_limit: ConcurrencyLimit | None = None
+    schedules: list[Schedule] | None = None
+    pull: list[Step] | None = None
+    build: list[Step] | None = None
+    push: list[Step] | None = None
+
+
+class DeploymentFile(Section):
+    """The whole file."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: str | None = None
+    prefect_version: str | None = Field(default=None, alias="prefect-version")
+    build: list[Step] | None = None
+    push: list[Step] | None = None
+    pull: list[Step] | None = None
+    deployments: list[Deployment] = Field(default_factory=list)
+
+
+def read(path: Path) -> list[Deployment]:
+    """The deployments of a file, each with the pull steps that hold for it. Raises RegistrarError."""
+    file = parse(path, DeploymentFile)
+    for deployment in file.deployments:
+        deployment.pull = file.pull if deployment.pull is None else deployment.pull
+    if lines := [f"{path}: {line}" for line in faults(file)]:
+        raise RegistrarError(*lines)
+    return file.deployments
+
+
+def faults(file: DeploymentFile) -> Iterator[str]:
+    """What is fine for `prefect deploy` and not for the registrar."""
+    if file.build or file.push:
+        yield "build, push: the registrar builds no images; leave them out, or use prefect deploy for this file"
+    for deployment in file.deployments:
+        where = f"deployment {deployment.name}"
+        if deployment.build or deployment.push:
+            yield f"{where}: build, push: the registrar builds no images; leave them out"
+        if deployment.pull is None:
+            yield f"{where}: pull: is missing; say where workers find the code, or write [] where the image holds it"
+        yield from (f"{where}: schedules: the slug {slug!r} stands twice" for slug in repeated_slugs(deployment))
+
+
+def repeated_slugs(deployment: Deployment) -> set[str]:
+    """Slugs that more than one schedule has."""
+    slugs = [schedule.slug for schedule in deployment.schedules or [] if schedule.slug]
+    return {slug for slug in slugs if slugs.count(slug) > 1}
