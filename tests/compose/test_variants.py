@@ -1,0 +1,294 @@
+"""What holds for every variant of a site, as the real Compose reads it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from stack import site as stack_site
+from stack import templates
+from stack.components import ALL
+from stack.settings import Settings
+from tests.compose.conftest import LABELS, SECRETS, Variant, compose_config
+from tests.sites import REPO
+
+# What runs until it is stopped, and what runs once at each start.
+LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry"}
+ONCE = {"migrate", "flows", "client"}
+DOCKER_SOCKET = "/var/run/docker.sock"  # the host's own
+REPLICAS = {"agent": "AGENT_REPLICAS", "worker-docker": "DOCKER_REPLICAS"}
+ISOLATED = {"flows", "socket-proxy"}
+DATA, SITE = {"data"}, {"site"}
+NETWORKS = {
+    "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
+    "client": SITE, "reaper": SITE, "registry": SITE,
+}  # fmt: skip
+
+
+def test_every_component_asked_for_is_there_and_no_other(variants: list[Variant]) -> None:
+    assert len(variants) > 130
+    for variant in variants:
+        asked = variant.settings.get("COMPONENTS", "server agent client")
+        expected = {component.name for component in ALL} if asked == "all" else set(asked.split())
+        assert set(variant.configs) == expected
+
+
+def test_projects_are_named_by_site_and_component(variants: list[Variant]) -> None:
+    for variant in variants:
+        for component, config in variant.configs.items():
+            assert config["name"] == f"{variant.site}-{component}"
+
+
+def test_nothing_that_scales_has_a_name_or_port_of_its_own(variants: list[Variant]) -> None:
+    for variant in variants:
+        for _, name, service in variant.services():
+            assert not {"container_name", "hostname", "mac_address", "extra_hosts"} & set(service)
+            assert name != "worker" or not {"ports", "expose"} & set(service)
+
+
+def test_the_number_of_workers_is_the_setting(variants: list[Variant]) -> None:
+    for variant in variants:
+        for component, name, service in variant.services():
+            if name == "worker":
+                assert service["scale"] == int(variant.settings.get(REPLICAS[component], 1))
+
+
+def test_only_server_and_registry_are_published(variants: list[Variant]) -> None:
+    for variant in variants:
+        published = {name: service["ports"] for _, name, service in variant.services() if "ports" in service}
+        port = {
+            "mode": "ingress",
+            "host_ip": variant.settings.get("SERVER_BIND", "127.0.0.1"),
+            "target": 4200,
+            "published": variant.settings.get("SERVER_PORT", "4200"),
+            "protocol": "tcp",
+        }
+        registry = {"mode": "ingress", "host_ip": "127.0.0.1", "target": 5000, "published": "5000", "protocol": "tcp"}
+        expected = {"server": [port], "registry": [registry]}
+        assert published == {name: ports for name, ports in expected.items() if name in variant.configs}
+
+
+def test_every_image_has_an_exact_tag(variants: list[Variant]) -> None:
+    for variant in variants:
+        for component, name, service in variant.services():
+            has_flows = name in {"flows", "client"} or (component, name) == ("agent", "worker")
+            own = variant.settings.get("AGENT_IMAGE") if has_flows else None
+            ours = r"localhost/prefect-site/[a-z-]+:[0-9.]+-[0-9a-f]{12}"
+            assert service["image"] == own if own else re.fullmatch(ours, service["image"])
+
+
+def test_nothing_says_latest(variants: list[Variant]) -> None:
+    for variant in variants:
+        assert [path for path, text in variant.texts().items() if "latest" in text] == []
+
+
+def test_secrets_stand_in_no_file_but_their_own(variants: list[Variant]) -> None:
+    parts = [*SECRETS.values(), "a-login-that-stands-nowhere"]
+    for variant in variants:
+        for path in (path for path in variant.root.rglob("*") if path.is_file()):
+            if path.parent.name != "secrets" and path.name != ".env":
+                content = path.read_text(encoding="utf-8")
+                assert not [part for part in parts if part in content], path
+
+
+def test_secrets_go_in_as_files_of_those_who_need_them(variants: list[Variant]) -> None:
+    for variant in variants:
+        for component, name, service in variant.services():
+            given = {secret["source"] for secret in service.get("secrets", [])}
+            assert given <= set(variant.configs[component].get("secrets", {}))
+            assert name not in ISOLATED or not given
+            login = {"PREFECT_API_AUTH_STRING"} if variant.settings.get("SERVER_AUTH") != "false" else set()
+            if name in {"worker", "client", "reaper"}:
+                assert given == login, "a worker hands its environment to its runs: no secret of the database"
+
+
+def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Variant]) -> None:
+    for variant in variants:
+        for _, name, service in variant.services():
+            assert name in LASTING | ONCE
+            if name in LASTING:
+                assert service["restart"] == "unless-stopped"
+                assert set(service["healthcheck"]) == {"test", "interval", "timeout", "retries", "start_period"}
+                assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+            else:
+                assert "healthcheck" not in service
+                assert service.get("restart") == ("on-failure" if name == "migrate" else None)
+
+
+def test_database_and_redis_are_out_of_reach_of_workers(variants: list[Variant]) -> None:
+    for variant in variants:
+        sqlite = variant.settings.get("SERVER_DATABASE") == "sqlite"
+        for _, name, service in variant.services():
+            if name in ISOLATED:
+                assert service["network_mode"] == "none"
+                assert "networks" not in service
+            else:
+                assert set(service["networks"]) == (SITE if sqlite else NETWORKS[name])
+
+
+def test_what_several_components_share_has_one_owner(variants: list[Variant]) -> None:
+    for variant in variants:
+        networks = [config["networks"]["site"] for config in variant.configs.values()]
+        assert {network["name"] for network in networks} == {variant.site}
+        assert sum(not network.get("external") for network in networks) == 1
+        owner = next(
+            name for name in ("server", "registry", "agent", "worker-docker", "client") if name in variant.configs
+        )
+        assert not variant.configs[owner]["networks"]["site"].get("external")
+        having = [config["volumes"] for config in variant.configs.values() if "flows" in config.get("volumes", {})]
+        volumes = [volumes["flows"] for volumes in having]
+        assert {volume["name"] for volume in volumes} <= {f"{variant.site}-flows"}
+        assert sum(not volume.get("external") for volume in volumes) == bool(volumes)
+
+
+def test_flow_containers_know_their_volumes_and_no_other_by_name(variants: list[Variant]) -> None:
+    known = {"flows", "results", "work", "launcher"}
+    for variant in variants:
+        named = {name for config in variant.configs.values() for name in config.get("volumes", {}) if name in known}
+        for config in variant.configs.values():
+            for name in named & set(config.get("volumes", {})):
+                assert config["volumes"][name]["name"] == f"{variant.site}-{name}"
+
+
+def test_flow_code_is_read_only_to_what_runs_flows(variants: list[Variant]) -> None:
+    for variant in variants:
+        for _, name, service in variant.services():
+            for mount in service.get("volumes", []):
+                if mount["source"] == "flows" and name == "worker":
+                    assert mount["read_only"] is True
+
+
+def test_the_engines_socket_is_in_one_container_or_where_it_was_asked_for(variants: list[Variant]) -> None:
+    for variant in variants:
+        bare = variant.settings.get("DOCKER_PROXY") == "false"
+        holders = {
+            name for _, name, service in variant.services()
+            if any(mount["target"] == "/var/run/docker.sock" for mount in service.get("volumes", []))
+        }  # fmt: skip
+        has_docker = "worker-docker" in variant.configs
+        assert holders == (({"worker", "reaper"} if bare else {"socket-proxy"}) if has_docker else set())
+
+
+def test_what_is_not_shared_is_named_by_the_project(variants: list[Variant]) -> None:
+    for variant in variants:
+        for component, config in variant.configs.items():
+            for kind in ("networks", "volumes"):
+                for name, thing in config.get(kind, {}).items():
+                    shared = name in {"site", "flows", "results", "work", "launcher"}
+                    assert shared or thing["name"] == f"{variant.site}-{component}_{name}"
+
+
+def test_everything_carries_the_labels_of_the_site(variants: list[Variant]) -> None:
+    for variant in variants:
+        labels = {"site": variant.site} | (LABELS if "SITE_LABELS" in variant.settings else {})
+        # `config` writes a dollar as Compose reads it: twice.
+        labels = {name: value.replace("$", "$$") for name, value in labels.items()}
+        for config in variant.configs.values():
+            for service in config["services"].values():
+                assert {**service["labels"], **labels} == service["labels"]
+                assert set(service["labels"]) - set(labels) == {"site.files"}
+            for thing in (*config["networks"].values(), *config.get("volumes", {}).values()):
+                assert thing.get("external") or thing["labels"] == labels
+
+
+def test_every_file_that_is_mentioned_is_there(variants: list[Variant]) -> None:
+    for variant in variants:
+        for path in mentioned(variant):
+            assert path.exists(), path
+            assert path.resolve().is_relative_to(variant.root.resolve())
+
+
+def mentioned(variant: Variant) -> list[Path]:
+    """Every path outside containers that the Compose files name."""
+    found = [secret["file"] for config in variant.configs.values() for secret in config.get("secrets", {}).values()]
+    for _, _, service in variant.services():
+        binds = [mount["source"] for mount in service.get("volumes", []) if mount["type"] == "bind"]
+        # `config` writes a dollar as Compose reads it: twice.
+        hosts_own = [DOCKER_SOCKET, *variant.settings.get("DOCKER_BIND_PATHS", "").replace("$", "$$").split()]
+        found += [source for source in binds if source not in hosts_own]
+        found += [service["build"]["context"]] if "build" in service else []
+    return [Path(path) for path in found]
+
+
+def test_no_file_names_the_folder_that_it_was_rendered_in(variants: list[Variant]) -> None:
+    for variant in variants:
+        for path, text in variant.texts().items():
+            assert str(variant.root) not in text, path
+            assert str(REPO) not in text, path
+
+
+def test_what_is_built_is_in_the_folder_and_begins_with_the_setting(variants: list[Variant]) -> None:
+    for variant in variants:
+        for _, name, service in variant.services():
+            if build := service.get("build"):
+                recipe = Path(build["context"]) / build["dockerfile"]
+                text = recipe.read_text(encoding="utf-8")
+                assert f" AS {build['target']}\n" in text
+                if name == "flows":
+                    assert list(build["args"]) == ["PREFECT_IMAGE"]
+                    continue
+                assert "ARG BASE_IMAGE=" in text
+                own = {"postgres", "redis", "registry"}
+                key = f"BASE_IMAGE_{name.upper()}" if name in own else "BASE_IMAGE_PYTHON"
+                assert build["args"] == {"BASE_IMAGE": variant.settings.get(key, default(key))}
+
+
+def default(key: str) -> str:
+    return str(Settings.model_fields[key].default)
+
+
+def test_rendered_files_say_where_they_come_from(variants: list[Variant]) -> None:
+    """JSON holds no comments, nobody writes into pictures and certificates, the record is for render alone."""
+    for variant in variants:
+        for path, text in variant.texts().items():
+            if not path.endswith((".json", ".svg", ".crt", ".key")) and path != stack_site.RECORD:
+                header = templates.HEADER.format(name=f"{path}{templates.SUFFIX}")
+                assert text.startswith((f"# {header}\n", f"; {header}\n"))
+                assert (templates.ROOT / f"{path}{templates.SUFFIX}").is_file()
+
+
+def test_rendered_yaml_is_clean(variants: list[Variant], tmp_path: Path) -> None:
+    """But for the length of a line that holds a user's labels."""
+    ours = [variant for variant in variants if "SITE_LABELS" not in variant.settings]
+    texts = {text for variant in ours for path, text in variant.texts().items() if path.endswith(".yaml")}
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "yamllint", "--strict", "--config-file", str(REPO / ".yamllint"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_rendered_json_is_json(variants: list[Variant]) -> None:
+    texts = {text for variant in variants for path, text in variant.texts().items() if path.endswith(".json")}
+    assert texts
+    for text in texts:
+        assert set(json.loads(text)) == {"job_configuration", "variables"}
+
+
+@pytest.mark.parametrize("components", ["all", "agent client"])
+def test_a_site_can_be_moved(components: str, variants: list[Variant], tmp_path: Path) -> None:
+    variant = next(one for one in variants if one.settings.get("COMPONENTS") == components)
+    moved = tmp_path / "else where"
+    shutil.copytree(variant.root, moved)
+    configs = {name: compose_config(moved / name / "compose.yaml") for name in variant.configs}
+    assert json.loads(json.dumps(configs).replace(str(moved), str(variant.root))) == variant.configs
+    assert all(path.exists() for path in mentioned(Variant(variant.settings, moved, configs)))
+
+
+def test_addresses_are_those_of_the_settings(variants: list[Variant]) -> None:
+    """Workers reach the API by the name of its service, or where the setting says."""
+    for variant in variants:
+        url = variant.settings.get("PREFECT_API_URL", "http://server:4200/api")
+        for _, name, service in variant.services():
+            if name in {"worker", "client", "reaper"}:
+                assert service["environment"]["PREFECT_API_URL"] == url
+        if "server" in variant.configs:
+            environment = variant.configs["server"]["services"]["server"]["environment"]
+            shown = variant.settings.get("SERVER_UI_API_URL", "/api")
+            assert environment["PREFECT_SERVER_UI_API_URL"] == shown.replace("$", "$$")
+            ip_address(variant.configs["server"]["services"]["server"]["ports"][0]["host_ip"])

@@ -1,0 +1,56 @@
+"""What every tier of tests shares: what happens without an engine, and sites that are gone after the test."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stack import images
+from stack.context import bases
+from stack.settings import Settings
+from tests import sites
+from tests.sites import SiteUnderTest
+
+SiteFactory = Callable[..., SiteUnderTest]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test with @pytest.mark.engine needs an engine that answers."""
+    if item.get_closest_marker("engine"):
+        sites.need(sites.engine_fault())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What tests left on the engine is removed before the first and after the last of them, however they ended."""
+    used = any(item.get_closest_marker("engine") for item in request.session.items) and not sites.engine_fault()
+    if used:
+        sites.remove_ended_sessions()
+    yield
+    if used:
+        sites.remove_labelled(sites.SESSION)
+
+
+@pytest.fixture
+def site_factory() -> Iterator[SiteFactory]:
+    """Makes rendered sites, each with settings of its own: `site_factory(SERVER_DATABASE="sqlite")`.
+
+    A site has a name, a port and labels of its own unless the settings say otherwise, and is removed after the test.
+    A test that starts containers of it asks for `site_images` too.
+    """
+    made: list[SiteUnderTest] = []
+
+    def make(**settings: object) -> SiteUnderTest:
+        made.append(sites.make_site(**settings))
+        return made[-1]
+
+    yield make
+    for site in reversed(made):
+        site.remove()
+
+
+@pytest.fixture(scope="session")
+def site_images() -> None:
+    """The images of a default site, made where the engine lacks them. They have no test's label, so they stay."""
+    images.ensure(
+        ("prefect", "flows", "postgres", "redis"), sites.REPO, "auto", None, {}, report=print, bases=bases(Settings())
+    )

@@ -1,0 +1,50 @@
+"""The sites that this tier shares: bringing one up takes most of a minute."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests import sites
+from tests.e2e import running
+from tests.sites import SiteUnderTest
+
+# Each is hard on another parser between `.env` and the program that reads it.
+HARD_PASSWORD = r"""a'b"c $HOME ${x} \d %s @:/#{}é漢"""
+HARD_LOGIN = r"""admin:p'a"s $HOME ${x} \d %s @:/#{}"""
+BRING_UP = (
+    "(cd server && docker compose up -d --wait) && (cd agent && docker compose up -d --wait --scale worker=3)"
+    " && (cd client && docker compose run --rm client)"
+)
+
+
+def bridge_address() -> str:
+    """This machine as a container on any network of the engine reaches it."""
+    form = "{{(index .IPAM.Config 0).Gateway}}"
+    return sites.docker("network", "inspect", "bridge", "--format", form).strip()
+
+
+@pytest.fixture(scope="session")
+def site(site_images: None) -> Iterator[SiteUnderTest]:
+    """A site rendered elsewhere, moved, cut off from this repo, and brought up by plain Compose; one run Completed.
+
+    Its server is on the engine's bridge, so that another machine's worker can be had beside it.
+    """
+    rendered = sites.make_site(
+        SERVER_BIND=bridge_address(),
+        SERVER_CLEAR_LOGIN=True,
+        PREFECT_API_AUTH_STRING=HARD_LOGIN,
+        SERVER_DATABASE_PASSWORD=f"d{HARD_PASSWORD}",
+        SERVER_REDIS_PASSWORD=f"r{HARD_PASSWORD}",
+    )
+    moved = dataclasses.replace(rendered, root=rendered.root.with_name(f"{rendered.root.name}-moved"))
+    try:
+        shutil.move(rendered.root, moved.root)
+        done = running.shell(moved.root, BRING_UP)
+        assert done.returncode == 0, done.stdout + done.stderr
+        running.run_weather(moved, "--once")
+        yield moved
+    finally:
+        rendered.remove()
+        moved.remove()

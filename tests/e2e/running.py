@@ -1,0 +1,114 @@
+"""A site that runs, looked at as its users do: through its API, the engine, its volume and its folder."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from tests.sites import SiteUnderTest, docker
+
+WEATHER = "weather/weather"
+LONG_SECONDS = 180
+PAUSE_SECONDS = 0.5
+# What a worker, a registrar or a test run of whoever starts the tests would hand down to the site's commands.
+OURS = ("PREFECT_", "COMPOSE_", "MAKE", "MFLAGS", "VIRTUAL_ENV")
+WRITTEN = "/srv/site/results/weather/*/*.json"
+FIGURES = f"import glob, json; print(json.dumps([json.load(open(f)) for f in glob.glob('{WRITTEN}')]))"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a user who has just opened a terminal."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(OURS)} | more
+
+
+def api(site: SiteUnderTest) -> httpx.Client:
+    """The site's API with its login, where it has one."""
+    env = site.env
+    login = env.get("PREFECT_API_AUTH_STRING", "") if env.get("SERVER_AUTH") != "false" else ""
+    auth = httpx.BasicAuth(*login.split(":", 1)) if login else None
+    return httpx.Client(base_url=api_url(site), auth=auth, timeout=60)
+
+
+def api_url(site: SiteUnderTest) -> str:
+    return f"http://{site.env.get('SERVER_BIND', '127.0.0.1')}:{site.port}/api"
+
+
+def answers(site: SiteUnderTest) -> bool:
+    try:
+        return httpx.get(f"{api_url(site)}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def all_runs(site: SiteUnderTest, **body: Any) -> list[dict[str, Any]]:
+    """Every flow run, or those that the filters name; at most 200."""
+    with api(site) as client:
+        return list(client.post("/flow_runs/filter", json=body).raise_for_status().json())
+
+
+def run_weather(site: SiteUnderTest, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Starts runs of the weather flow and follows them; fails unless all of them are Completed."""
+    command = ("python", "-m", "registrar", "run", WEATHER, *arguments)
+    return site.compose("client", "run", "--rm", "--no-TTY", "client", *command, check=check)
+
+
+def figures(site: SiteUnderTest) -> list[dict[str, Any]]:
+    """What every run of the weather flow wrote into the site's volume."""
+    done = site.compose("agent", "run", "--rm", "--no-TTY", "--no-deps", "worker", "python", "-c", FIGURES)
+    return cast(list[dict[str, Any]], json.loads(done.stdout))
+
+
+def containers(site: SiteUnderTest, *filters: str) -> list[dict[str, Any]]:
+    """`docker inspect` of the site's containers, ended ones included."""
+    found = docker(
+        "ps", "--all", "--quiet", f"--filter=label=site={site.name}", *(f"--filter={one}" for one in filters)
+    )
+    return list(json.loads(docker("inspect", *found.split()))) if found else []
+
+
+def living(site: SiteUnderTest) -> dict[str, tuple[str, str]]:
+    """Name -> identity and start of each container that runs: equal where nothing was made anew or started again."""
+    return {one["Name"]: (one["Id"], one["State"]["StartedAt"]) for one in containers(site, "status=running")}
+
+
+def service(site: SiteUnderTest, name: str) -> list[dict[str, Any]]:
+    """`docker inspect` of a service's containers."""
+    return containers(site, f"label=com.docker.compose.service={name}")
+
+
+def networks(site: SiteUnderTest) -> list[str]:
+    return docker("network", "ls", "--quiet", f"--filter=label=site={site.name}").split()
+
+
+def until(what: str, condition: Callable[[], object], seconds: float = LONG_SECONDS) -> None:
+    """Returns once the condition holds; fails where it does not come to hold."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def override(site: SiteUnderTest, component: str, content: str) -> Iterator[None]:
+    """A user's compose.override.yaml, in force for the block."""
+    path = site.root / component / "compose.override.yaml"
+    path.write_text(content)
+    try:
+        site.compose(component, "up", "--detach", "--wait")
+        yield
+    finally:
+        path.unlink()
+        site.compose(component, "up", "--detach", "--wait", check=False)
+
+
+def shell(folder: Path, command: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """A line of shell as a page of the project gives it, typed in a folder."""
+    return subprocess.run(
+        ["sh", "-c", command], cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,97 @@
+"""The same commands on a fresh clone where no engine answers: the site runs as processes."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e import running
+from tests.e2e.clone import NO_ENGINE, Clone
+from tests.sites import SiteUnderTest
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    clone = Clone.make(tmp_path_factory.mktemp("p"))
+    try:
+        clone.configure(DOCKER_HOST=NO_ENGINE)
+        yield clone
+    finally:
+        clone.end_processes()
+
+
+@pytest.fixture(scope="module")
+def site_of_clone(clone: Clone) -> SiteUnderTest:
+    """The clone after its first `make up`."""
+    clone.say(clone.make_target("up", DOCKER_HOST=NO_ENGINE))
+    return clone.site
+
+
+@pytest.mark.timeout(1200)
+def test_up_ends_with_the_sample_completed_and_says_where_the_ui_is(clone: Clone, site_of_clone: SiteUnderTest) -> None:
+    lines = clone.said
+    assert f"site {site_of_clone.name} runs in processes, for want of a Docker engine" in lines
+    assert "1 Completed" in lines
+    assert f"the UI is at http://localhost:{site_of_clone.port}" in lines
+    assert [(run["state_name"], run["run_count"]) for run in running.all_runs(site_of_clone)] == [("Completed", 1)]
+
+
+def test_the_login_guards_api_and_the_ui_is_served(site_of_clone: SiteUnderTest) -> None:
+    url = f"http://127.0.0.1:{site_of_clone.port}"
+    assert httpx.post(f"{url}/api/flow_runs/filter", json={}).status_code == 401
+    page = httpx.get(f"{url}/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert httpx.get(f"{url}/ui-settings").json()["api_url"] == "/api"
+
+
+def test_no_secret_stands_in_a_command_line(clone: Clone, site_of_clone: SiteUnderTest) -> None:
+    login = site_of_clone.env["PREFECT_API_AUTH_STRING"]
+    lines = [open(f"/proc/{pid}/cmdline", "rb").read() for pid in clone.processes()]  # noqa: SIM115, PTH123
+    assert len(lines) >= 3  # supervisord, server, worker
+    assert not [line for line in lines if login.partition(":")[2].encode() in line]
+
+
+def test_up_again_changes_nothing(clone: Clone, site_of_clone: SiteUnderTest) -> None:
+    def seen() -> dict[str, object]:
+        with running.api(site_of_clone) as client:
+            updated = client.get(f"/deployments/name/{running.WEATHER}").raise_for_status().json()["updated"]
+        files = {path: path.stat().st_mtime_ns for path in clone.files()}
+        runs = [run["id"] for run in running.all_runs(site_of_clone)]
+        return {"alive": sorted(clone.processes()), "updated": updated, "files": files, "runs": runs}
+
+    before = seen()
+    done = clone.make_target("up", DOCKER_HOST=NO_ENGINE)
+    assert done.returncode == 0, done.stderr
+    assert f"site {site_of_clone.name} (server agent client): nothing changed" in done.stdout.splitlines()
+    assert seen() == before
+
+
+def test_a_worker_that_died_is_started_again(clone: Clone, site_of_clone: SiteUnderTest) -> None:
+    def workers() -> list[int]:
+        return [pid for pid in clone.processes() if b"\0--pool=" in command(pid)]
+
+    def command(pid: int) -> bytes:
+        return open(f"/proc/{pid}/cmdline", "rb").read()  # noqa: PTH123
+
+    (worker,) = workers()
+    os.kill(worker, signal.SIGKILL)
+    running.until("another worker", lambda: workers() and workers() != [worker])
+
+
+def test_down_ends_every_process(clone: Clone, site_of_clone: SiteUnderTest) -> None:
+    assert clone.processes()
+    done = clone.make_target("down", DOCKER_HOST=NO_ENGINE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not clone.processes()
+    assert not running.answers(site_of_clone)
+
+
+def test_what_was_run_is_there_after_the_next_up(clone: Clone, site_of_clone: SiteUnderTest) -> None:
+    assert clone.make_target("down", DOCKER_HOST=NO_ENGINE).returncode == 0
+    done = clone.make_target("up", DOCKER_HOST=NO_ENGINE)
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith(f"{running.WEATHER}: left, ") for line in done.stdout.splitlines())
+    assert clone.make_target("down", DOCKER_HOST=NO_ENGINE).returncode == 0
+    assert not clone.processes()

@@ -1,0 +1,168 @@
+"""Docker workers on the host's engine, through the socket proxy: the real site, brought up by `render.py up`."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from stack import images
+from tests import sites
+from tests.sites import SiteUnderTest, docker
+
+pytestmark = pytest.mark.engine
+
+FLOW_RUN = "io.prefect.flow-run-id"
+# The reaper looks every 30 s and gives the logs of an ended container 60 s to be read.
+REAPED_SECONDS = 150
+RESULTS = "/srv/site/results/weather/*/*.json"
+FIGURES = rf"import glob; print(*(open(f).read().replace('\n', '') for f in glob.glob('{RESULTS}')), sep='\n')"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[SiteUnderTest]:
+    """A site whose only workers are Docker workers; `up` has run its sample, which is a container."""
+    made = sites.make_site(COMPONENTS="server worker-docker client")
+    try:
+        done = made.render("up", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "\n1 Completed\n" in done.stdout
+        yield made
+    finally:
+        made.render("down", check=False)
+        made.remove()
+
+
+def test_a_flow_container_gets_no_secret_but_the_login_and_no_way_to_the_engine(site: SiteUnderTest) -> None:
+    run_weather(site, 1)
+    container = flow_containers(site)[0]
+    environment = "\n".join(container["Config"]["Env"])
+    assert site.env["PREFECT_API_AUTH_STRING"] in environment
+    for key in ("SERVER_DATABASE_PASSWORD", "SERVER_REDIS_PASSWORD"):
+        assert site.env[key] not in environment
+    assert "DOCKER_HOST" not in environment
+    mounts = {mount["Destination"]: mount for mount in container["Mounts"]}
+    assert set(mounts) == {"/srv/site/flows", "/srv/site/results", "/srv/site/work"}
+    assert mounts["/srv/site/flows"]["RW"] is False
+    assert (container["HostConfig"]["Memory"], container["HostConfig"]["NanoCpus"]) == (2 * 1024**3, 10**9)
+    assert container["Config"]["User"] == "1000:1000"
+    assert set(container["NetworkSettings"]["Networks"]) == {site.name}
+
+
+def test_three_workers_share_the_runs_and_do_none_twice(site: SiteUnderTest) -> None:
+    before = {figures["flow_run_id"] for figures in written(site)}
+    site.compose("worker-docker", "up", "--detach", "--wait", "--scale", "worker=3")
+    run_weather(site, 9)
+    after = [figures["flow_run_id"] for figures in written(site)]
+    assert len(set(after)) == len(after) == len(before) + 9
+
+
+def test_a_launched_container_is_heard_and_gone(site: SiteUnderTest) -> None:
+    done = launch(site, ["sh", "-c", "cat /app/work/config/params.yaml; echo to the log; ls /srv/site/work"])
+    assert done.returncode == 0, done.stdout
+    run = runs(site, "Docker flow")[0]
+    lines = logs(site, run["id"])
+    assert f"  uid_save: {run['id']}" in lines
+    assert "to the log" in lines
+    assert not [one for one in flow_containers(site) if one["Config"]["Labels"].get("site.role") == "launched"]
+
+
+def test_a_failing_container_fails_the_run_with_its_last_words(site: SiteUnderTest) -> None:
+    done = launch(site, ["sh", "-c", "echo the model is not there >&2; exit 3"])
+    assert done.returncode == 1
+    message = runs(site, "Docker flow")[0]["state"]["message"]
+    assert "exit code 3" in message or "exited with 3" in message or "code 3" in message
+    assert message.endswith("the model is not there")
+
+
+def test_a_launch_that_the_proxy_refuses_says_what_and_why(site: SiteUnderTest) -> None:
+    done = launch(site, ["true"], volumes=["/srv/site/flows:/code:rw"])
+    assert done.returncode == 1
+    assert "launcher" in runs(site, "Docker flow")[0]["state"]["message"]
+    log = site.compose("worker-docker", "logs", "--no-color", "socket-proxy").stdout
+    assert "refused role=launcher method=POST path=/containers/create" in log
+
+
+def test_the_reaper_removes_ended_flow_containers(site: SiteUnderTest) -> None:
+    assert flow_containers(site)
+    until(lambda: not flow_containers(site), REAPED_SECONDS)
+
+
+def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
+    deployment = next(one for one in found(site, "deployments") if one["name"] == "launch_docker")
+    parameters = {"docker_params": parameters_of(["sleep", "600"])}
+    with api(site) as client:
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()
+    until(lambda: len(flow_containers(site)) == 2, 90)
+    done = site.render("down", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert docker("ps", "--all", "--quiet", f"--filter=label=site={site.name}") == ""
+    assert docker("network", "ls", "--quiet", f"--filter=label=site={site.name}") == ""
+
+
+def api(site: SiteUnderTest) -> httpx.Client:
+    user, _, password = site.env["PREFECT_API_AUTH_STRING"].partition(":")
+    return httpx.Client(base_url=site.url, auth=(user, password), timeout=60)
+
+
+def found(site: SiteUnderTest, kind: str, **body: Any) -> list[dict[str, Any]]:
+    with api(site) as client:
+        return list(client.post(f"/{kind}/filter", json=body).raise_for_status().json())
+
+
+def runs(site: SiteUnderTest, flow: str) -> list[dict[str, Any]]:
+    """The runs of a flow, the newest first."""
+    return found(site, "flow_runs", flows={"name": {"any_": [flow]}}, sort="START_TIME_DESC")
+
+
+def logs(site: SiteUnderTest, run: str) -> list[str]:
+    entries = found(site, "logs", logs={"flow_run_id": {"any_": [run]}}, limit=200)
+    return [line for entry in entries for line in entry["message"].splitlines()]
+
+
+def run_weather(site: SiteUnderTest, count: int) -> None:
+    register(site, "run", "weather/weather_docker", "--count", str(count), check=True)
+
+
+def launch(site: SiteUnderTest, command: list[str], **more: Any) -> "subprocess.CompletedProcess[str]":
+    parameters = json.dumps({"docker_params": parameters_of(command, **more)})
+    return register(site, "run", "Docker flow/launch_docker", "--parameters", parameters, check=False)
+
+
+def parameters_of(command: list[str], **more: Any) -> dict[str, Any]:
+    name, _, tag = image().rpartition(":")
+    return {"image_name": name, "image_tag": tag, "command": command, "params": {}} | more
+
+
+def register(site: SiteUnderTest, *arguments: str, check: bool) -> "subprocess.CompletedProcess[str]":
+    command = ("run", "--rm", "--no-TTY", "client", "python", "-m", "registrar", *arguments)
+    return site.compose("client", *command, check=check)
+
+
+def written(site: SiteUnderTest) -> list[dict[str, Any]]:
+    """What every run of the weather flow wrote into the site's volume."""
+    done = docker(
+        "run", "--rm", "--volume", f"{site.name}-results:/srv/site/results:ro", image(), "python", "-c", FIGURES
+    )
+    return [cast(dict[str, Any], json.loads(line)) for line in done.splitlines() if line]
+
+
+def image() -> str:
+    return images.reference("prefect", sites.REPO, {})
+
+
+def flow_containers(site: SiteUnderTest) -> list[dict[str, Any]]:
+    """`docker inspect` of the containers that workers and launchers made, ended ones included."""
+    ids = docker("ps", "--all", "--quiet", f"--filter=label=site={site.name}", f"--filter=label={FLOW_RUN}").split()
+    return list(json.loads(docker("inspect", *ids))) if ids else []
+
+
+def until(condition: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s"
+        time.sleep(0.5)

@@ -1,0 +1,155 @@
+"""A real Prefect server as a process on SQLite, and a folder in which the registrar is run against it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "client"), str(ROOT)]
+START_LIMIT_S = 120
+
+
+@dataclass
+class Server:
+    """A running server: where it is, and the environment in which its clients find it."""
+
+    url: str
+    environment: dict[str, str]
+    api: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        login = tuple(self.environment.get("PREFECT_API_AUTH_STRING", ":").split(":", 1))
+        self.api = httpx.Client(base_url=self.url, auth=(login[0], login[1]), timeout=60)
+
+    def all(self, kind: str, **body: Any) -> list[dict[str, Any]]:
+        """Everything of a kind that the server has, such as `work_pools`."""
+        answer = self.api.post(f"/{kind}/filter", json=body).raise_for_status()
+        return list(answer.json())
+
+    def named(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The one of this name, or None."""
+        return next((thing for thing in self.all(kind) if thing["name"] == name), None)
+
+
+@dataclass
+class Folder:
+    """A folder with a registration, as `client/` is one."""
+
+    path: Path
+    server: Server
+
+    def write(self, name: str, content: Any) -> None:
+        """Write a file; what is no text is written as YAML, of which JSON is a part."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A Python module, run in this folder against the server."""
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=self.path,
+            env={**self.server.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def register(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`python -m registrar`."""
+        return self.run("registrar", *arguments, **environment)
+
+    def states(self) -> dict[str, str]:
+        """What a registration says became of each thing, by kind and name; without a process, to save its start."""
+        from registrar.register import register
+
+        with temporary_settings({PREFECT_API_URL: self.server.url}), chdir(self.path):
+            outcomes = list(register(Path("registration.yaml"), wait_s=60))
+        return {f"{outcome.kind} {outcome.name}": outcome.state for outcome in outcomes}
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(home: Path, port: int, **more: str) -> dict[str, str]:
+    """The environment of the server and of its clients: none of the settings of whoever runs the tests."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    return {
+        **inherited,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PYTHONPATH": str(ROOT / "client"),
+        **more,
+    }
+
+
+@contextmanager
+def process(command: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block."""
+    with log.open("wb") as output:
+        started = subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield started
+        finally:
+            started.terminate()
+            try:
+                started.wait(20)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
+
+
+@contextmanager
+def running_server(home: Path, port: int, **more: str) -> Iterator[Server]:
+    """`prefect server start`, up to the end of the block."""
+    env, log = environment(home, port, **more), home / "server.log"
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with process(command, env, log) as started:
+        wait_until(lambda: started.poll() is not None or answers(port), log)
+        assert started.poll() is None, log.read_text()
+        yield Server(f"http://127.0.0.1:{port}/api", env)
+
+
+def answers(port: int) -> bool:
+    """Whether the server says that it is well."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], log: Path) -> None:
+    """Return once the condition holds; fail with the log where it does not come to hold."""
+    ends = time.monotonic() + START_LIMIT_S
+    while not condition():
+        assert time.monotonic() < ends, log.read_text()
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("prefect"), free_port()) as started:
+        yield started
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: Server) -> Folder:
+    return Folder(tmp_path, server)

@@ -1,0 +1,108 @@
+"""The process worker of agent/ lets its runs end before it does."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import ROOT, Folder, Server, free_port, process
+
+POOL = "drain_pool"
+SLOW_FLOW = """
+import time
+from pathlib import Path
+
+from prefect import flow
+
+
+@flow
+def slow(marker: str, seconds: int = 12) -> None:
+    time.sleep(seconds)
+    Path(marker).write_text("written at the end")
+"""
+
+
+@pytest.fixture(scope="module")
+def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    folder = Folder(tmp_path_factory.mktemp("drain"), server)
+    folder.write("flows/slow.py", SLOW_FLOW)
+    folder.write("pool.json", template(folder))
+    folder.write(
+        "registration.yaml",
+        {
+            "owner": "drain",
+            "pools": [{"name": POOL, "type": "process", "base_job_template": "pool.json"}],
+            "deployments": ["prefect.yaml"],
+        },
+    )
+    step = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder.path)}}
+    entry = {"name": "slow", "entrypoint": "flows/slow.py:slow", "work_pool": {"name": POOL}}
+    folder.write("prefect.yaml", {"pull": [step], "deployments": [entry]})
+    folder.states()
+    return folder
+
+
+def template(folder: Folder) -> str:
+    made = folder.run("prefect", "work-pool", "get-default-base-job-template", "--type", "process")
+    assert made.returncode == 0, made.stderr
+    return made.stdout
+
+
+@pytest.fixture
+def worker(site: Folder) -> Iterator[subprocess.Popen[bytes]]:
+    env = site.server.environment | {
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_WORKER_WEBSERVER_PORT": str(free_port()),
+        "PYTHONPATH": "",
+    }
+    command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", POOL, "--limit", "2"]
+    with process([*command, "--base-job-template", str(site.path / "pool.json")], env, log(site)) as started:
+        yield started
+
+
+def test_a_stopped_worker_ends_its_run_and_takes_no_other(site: Folder, worker: subprocess.Popen[bytes]) -> None:
+    first, second = (site.path / name for name in ("first", "second"))
+    running = start(site, first)
+    until(lambda: state(site, running) == "RUNNING", site)
+    worker.send_signal(signal.SIGTERM)
+    until(lambda: "SIGTERM: no more runs; 1 to end" in log(site).read_text(), site)
+    waiting = start(site, second)
+    assert worker.wait(60) == 0, log(site).read_text()
+    assert first.read_text() == "written at the end"
+    assert state(site, running) == "COMPLETED"
+    assert not second.exists()
+    assert state(site, waiting) == "SCHEDULED"
+
+
+def test_an_idle_worker_stops(site: Folder, worker: subprocess.Popen[bytes]) -> None:
+    until(lambda: "started!" in log(site).read_text(), site)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(30) == 0, log(site).read_text()
+
+
+def log(site: Folder) -> Path:
+    return site.path / "worker.log"
+
+
+def start(site: Folder, marker: Path) -> str:
+    """A run of the slow flow; its id."""
+    deployment = site.server.named("deployments", "slow")
+    assert deployment
+    body = {"parameters": {"marker": str(marker)}, "state": {"type": "SCHEDULED"}}
+    answer = site.server.api.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()
+    return str(answer.json()["id"])
+
+
+def state(site: Folder, run: str) -> str:
+    return str(site.server.api.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["type"])
+
+
+def until(condition: Callable[[], bool], site: Folder, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, log(site).read_text()
+        time.sleep(0.2)

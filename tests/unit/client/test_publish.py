@@ -1,0 +1,132 @@
+"""Flow code is copied file by file."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from registrar import publish
+from registrar.errors import RegistrarError
+from registrar.registration import Publish
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Publish:
+    source = tmp_path / "source"
+    (source / "inner").mkdir(parents=True)
+    (source / "a.py").write_text("a = 1\n")
+    (source / "inner" / "b.py").write_text("b = 2\n")
+    return Publish(source=str(source), target=str(tmp_path / "site" / "flows"))
+
+
+def tree(folder: str) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_everything_is_copied(folders: Publish) -> None:
+    assert publish.apply(folders).state == "changed: 2 written"
+    assert tree(folders.target) == {"a.py": "a = 1\n", "inner/b.py": "b = 2\n"}
+
+
+def test_what_is_the_same_is_left_alone(folders: Publish) -> None:
+    publish.apply(folders)
+    before = {path: path.stat().st_mtime_ns for path in Path(folders.target).rglob("*")}
+    assert publish.apply(folders).state == "left"
+    assert {path: path.stat().st_mtime_ns for path in Path(folders.target).rglob("*")} == before
+
+
+def test_only_what_changed_is_written(folders: Publish) -> None:
+    publish.apply(folders)
+    untouched = (Path(folders.target) / "inner" / "b.py").stat().st_ino
+    Path(folders.source, "a.py").write_text("a = 3\n")
+    assert publish.apply(folders).state == "changed: 1 written"
+    assert tree(folders.target)["a.py"] == "a = 3\n"
+    assert (Path(folders.target) / "inner" / "b.py").stat().st_ino == untouched
+
+
+def test_a_reader_of_the_old_file_keeps_it_whole(folders: Publish) -> None:
+    publish.apply(folders)
+    with Path(folders.target, "a.py").open() as reader:
+        Path(folders.source, "a.py").write_text("a = 3\n")
+        publish.apply(folders)
+        assert reader.read() == "a = 1\n"
+
+
+def test_what_is_gone_is_removed_with_its_empty_folder(folders: Publish) -> None:
+    publish.apply(folders)
+    Path(folders.source, "inner", "b.py").unlink()
+    Path(folders.source, "inner").rmdir()
+    cache = Path(folders.target, "inner", "__pycache__")
+    cache.mkdir()
+    (cache / "b.cpython-311.pyc").write_text("")
+    assert publish.apply(folders).state == "changed: 1 removed"
+    assert not Path(folders.target, "inner").exists()
+
+
+def test_what_python_cached_is_neither_copied_nor_removed(folders: Publish) -> None:
+    publish.apply(folders)
+    for folder in (folders.source, folders.target):
+        Path(folder, "__pycache__").mkdir()
+        Path(folder, "__pycache__", f"{Path(folder).name}.pyc").write_text("")
+    assert publish.apply(folders).state == "left"
+    assert [path.name for path in Path(folders.target, "__pycache__").iterdir()] == ["flows.pyc"]
+
+
+def test_a_file_may_become_a_folder_and_back(folders: Publish) -> None:
+    publish.apply(folders)
+    source = Path(folders.source)
+    (source / "a.py").unlink()
+    (source / "a.py").mkdir()
+    (source / "a.py" / "c.py").write_text("c = 3\n")
+    (source / "inner" / "b.py").unlink()
+    (source / "inner").rmdir()
+    (source / "inner").write_text("")
+    publish.apply(folders)
+    assert tree(folders.target) == {"a.py/c.py": "c = 3\n", "inner": ""}
+
+
+def test_half_of_a_write_that_was_cut_off_is_cleared_away(folders: Publish) -> None:
+    publish.apply(folders)
+    Path(folders.target, ".a.py.4711").write_text("a =")
+    publish.apply(folders)
+    assert set(tree(folders.target)) == {"a.py", "inner/b.py"}
+
+
+def test_a_missing_source_is_named() -> None:
+    assert list(publish.check(Publish(source="flow", target="/srv/site/flows"))) == [
+        "publish.source: flow: no such folder"
+    ]
+
+
+@pytest.mark.parametrize("target", ["source", "source/inner/x", "."])
+def test_a_target_in_or_around_the_source_is_refused(folders: Publish, tmp_path: Path, target: str) -> None:
+    wrong = Publish(source=folders.source, target=str(tmp_path / target))
+    assert list(publish.check(wrong)) == [
+        f"publish.target: {wrong.target}: lies in the source or around it; name a folder apart from it"
+    ]
+
+
+def test_a_target_that_cannot_be_written_is_named(folders: Publish, tmp_path: Path) -> None:
+    (tmp_path / "site").write_text("")
+    with pytest.raises(RegistrarError) as raised:
+        publish.apply(folders)
+    assert raised.value.lines == (
+        f"publish: {folders.target}: Not a directory; the registrar's user must own {folders.target}",
+    )
+
+
+def test_it_is_a_command_of_its_own(folders: Publish) -> None:
+    """The `flows` service of every worker folder calls it: a machine without the registrar has its flow code by it."""
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-m", "registrar.publish", folders.source, folders.target]
+    for state in ("changed: 2 written", "left"):
+        done = subprocess.run(command, cwd=root / "client", capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{folders.target}: {state}\n", "")
+    assert tree(folders.target) == {"a.py": "a = 1\n", "inner/b.py": "b = 2\n"}
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert publish.main([str(tmp_path / "none"), str(tmp_path / "target")]) == 1
+    assert capsys.readouterr().err == f"publish.source: {tmp_path / 'none'}: no such folder\n"
+    assert publish.main([]) == 2
+    assert capsys.readouterr().err == "usage: python -m registrar.publish SOURCE TARGET\n"

@@ -1,0 +1,35 @@
+"""The proxy's package on the path, and verdicts of its rules."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "worker-docker" / "proxy"))
+
+from socket_proxy.case import Allow, Ask, Deny, Request
+from socket_proxy.facts import Facts
+from socket_proxy.limits import Limits
+from socket_proxy.policy import Policy
+from socket_proxy.roles import ROLES
+
+from tests.unit.proxy import world
+
+
+@pytest.fixture
+def judge() -> world.Judge:
+    """The verdict on a request of a role; a body that is no bytes is sent as JSON."""
+
+    def verdict(
+        role: str, method: str, target: str, body: Any = b"", *, bounds: Limits | None = None, **more: Any
+    ) -> Allow | Deny:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        rules = Policy(ROLES[role], bounds or world.limits(role))
+        facts = Facts()
+        while isinstance(found := rules.decide(Request(method, target, data, **more), facts), Ask):
+            world.learn(found.question, facts)
+        return found
+
+    return verdict

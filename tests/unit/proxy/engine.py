@@ -1,0 +1,73 @@
+"""A Unix socket in the engine's place that writes down every byte it is sent: what reached it, reached the engine."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+Answer = Callable[[socket.socket, bytes], None]
+
+
+def just(answer: bytes) -> Answer:
+    return lambda client, _request: client.sendall(answer)
+
+
+class Recorder:
+    """`requests` are what each connection sent first; `answer` is called with a connection and that request."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.requests: list[bytes] = []
+        self.answer: Answer = just(OK)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        path.chmod(0o666)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            request = _whole(client)
+            self.requests.append(request)
+            self.answer(client, request)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.path.unlink()
+
+
+def _whole(client: socket.socket) -> bytes:
+    """Head and body of one request."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _more(client)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+    while len(body) < int(lengths[0]):
+        body += _more(client)
+    return head + b"\r\n\r\n" + body
+
+
+def _more(client: socket.socket) -> bytes:
+    if not (data := client.recv(65536)):
+        raise ConnectionResetError
+    return data
+
+
+@contextlib.contextmanager
+def recording(path: Path) -> Iterator[Recorder]:
+    recorder = Recorder(path)
+    try:
+        yield recorder
+    finally:
+        with contextlib.suppress(OSError):
+            recorder.close()

@@ -1,0 +1,157 @@
+"""Settings: what they mean, and each fault in its words, all at once."""
+
+import pytest
+from socket_proxy import settings
+from socket_proxy.image import Pattern
+from socket_proxy.settings import Bounds, SettingsError
+from socket_proxy.values import Address
+
+LEAST = {
+    "SITE": "als",
+    "DOCKER_PROXY_WORKER_LISTEN": "tcp://0.0.0.0:2375",
+    "DOCKER_PROXY_WORKER_IMAGES": "registry.lab:5000/*",
+}
+
+
+def test_defaults_are_narrow() -> None:
+    found = settings.read(LEAST)
+    assert (found.engine, found.user, found.socket_mode) == ("/var/run/docker.sock", (1000, 1000), 0o660)
+    assert found.bounds == Bounds(body=1048576, header=32768, idle=60, connections=512)
+    (listener,) = found.listeners
+    assert (listener.role.name, listener.address) == ("worker", Address(host="0.0.0.0", port=2375))
+    limits = listener.limits
+    assert limits.images == (Pattern(prefix="registry.lab:5000/"),)
+    assert limits.networks == {"als"}
+    assert (limits.bind_paths, limits.volumes, limits.gpus) == ((), frozenset(), False)
+    assert {"server", "postgres", "redis", "registry"} <= limits.reserved_names
+
+
+def test_each_role_has_its_own_limits() -> None:
+    found = settings.read(
+        LEAST
+        | {
+            "DOCKER_PROXY_LAUNCHER_LISTEN": "unix:///run/socket-proxy/launcher.sock",
+            "DOCKER_PROXY_LAUNCHER_IMAGES": "team/job, registry.lab:5000/algorithm:1",
+            "DOCKER_PROXY_LAUNCHER_NETWORKS": "als-jobs",
+            "DOCKER_PROXY_LAUNCHER_BIND_PATHS": "/srv/work/, /data/runs",
+            "DOCKER_PROXY_LAUNCHER_VOLUMES": "als-scratch",
+            "DOCKER_PROXY_LAUNCHER_GPUS": "true",
+            "DOCKER_PROXY_REAPER_LISTEN": "tcp://[::]:2377",
+            "DOCKER_PROXY_RESERVED_NAMES": "Server",
+        }
+    )
+    worker, launcher, reaper = found.listeners
+    assert worker.limits.bind_paths == ()
+    assert launcher.address == Address(path="/run/socket-proxy/launcher.sock")
+    assert launcher.limits.bind_paths == ("/srv/work", "/data/runs")
+    assert launcher.limits.networks == {"als-jobs"}
+    assert launcher.limits.volumes == {"als-scratch"}
+    assert launcher.limits.gpus
+    assert launcher.limits.reserved_names == {"server"}
+    assert [pattern.repository for pattern in launcher.limits.images] == [
+        "docker.io/team/job",
+        "registry.lab:5000/algorithm",
+    ]
+    assert reaper.address == Address(host="::", port=2377)
+    name = "DOCKER_PROXY_LAUNCHER_BIND_PATHS"
+    assert list(found.bind_paths()) == [(name, "/srv/work"), (name, "/data/runs")]
+
+
+FAULTS = [
+    ({"SITE": ""}, "SITE: write the site's name: lower-case letters, digits, '-', '_' and '.'"),
+    (
+        {"DOCKER_PROXY_ENGINE": "tcp://x:1"},
+        "DOCKER_PROXY_ENGINE: write unix:// and an absolute path, such as unix:///var/run/docker.sock",
+    ),
+    ({"DOCKER_PROXY_USER": "0:0"}, "DOCKER_PROXY_USER: write UID:GID as numbers, neither of them 0"),
+    ({"DOCKER_PROXY_SOCKET_MODE": "rw"}, "DOCKER_PROXY_SOCKET_MODE: write three octal digits, such as 660"),
+    ({"DOCKER_PROXY_BODY_LIMIT": "1M"}, "DOCKER_PROXY_BODY_LIMIT: write a whole number from 1024 to 67108864"),
+    ({"DOCKER_PROXY_HEADER_LIMIT": "1"}, "DOCKER_PROXY_HEADER_LIMIT: write a whole number from 4096 to 1048576"),
+    ({"DOCKER_PROXY_IDLE_SECONDS": "0"}, "DOCKER_PROXY_IDLE_SECONDS: write a whole number from 1 to 3600"),
+    ({"DOCKER_PROXY_CONNECTIONS": "many"}, "DOCKER_PROXY_CONNECTIONS: write a whole number from 1 to 65536"),
+    ({"DOCKER_PROXY_WORKER_LISTEN": "2375"}, "DOCKER_PROXY_WORKER_LISTEN: write tcp://HOST:PORT or unix:///PATH"),
+    (
+        {"DOCKER_PROXY_WORKER_LISTEN": "tcp://x:99999"},
+        "DOCKER_PROXY_WORKER_LISTEN: write tcp://HOST:PORT or unix:///PATH",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_IMAGES": ""},
+        "DOCKER_PROXY_WORKER_IMAGES: write the images that this role may use, such as registry.example.org:5000/*",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_IMAGES": "*"},
+        "DOCKER_PROXY_WORKER_IMAGES: write images as REGISTRY/*, NAME/*, NAME or NAME:TAG, separated by commas",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_NETWORKS": "als,host"},
+        "DOCKER_PROXY_WORKER_NETWORKS: 'host' is the engine's own; write networks made for the site",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_NETWORKS": "container:x"},
+        "DOCKER_PROXY_WORKER_NETWORKS: 'container:x' is no name of a network; separate names by commas",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_VOLUMES": "/x"},
+        "DOCKER_PROXY_WORKER_VOLUMES: '/x' is no name of a volume; separate names by commas",
+    ),
+    ({"DOCKER_PROXY_WORKER_GPUS": "1"}, "DOCKER_PROXY_WORKER_GPUS: write true or false"),
+    (
+        {"DOCKER_PROXY_WORKER_BIND_PATHS": "/"},
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/' would open /bin of the host; write a directory made for the runs",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_BIND_PATHS": "/var"},
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/var' would open /var/run of the host; write a directory made for the runs",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_BIND_PATHS": "/srv,/run/user"},
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/run/user' would open /run of the host; write a directory made for the runs",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_BIND_PATHS": "work"},
+        "DOCKER_PROXY_WORKER_BIND_PATHS: 'work' is no absolute path without '..'",
+    ),
+    (
+        {"DOCKER_PROXY_RESERVED_NAMES": "a b"},
+        "DOCKER_PROXY_RESERVED_NAMES: 'a b' is no name of a service; separate names by commas",
+    ),
+    (
+        {"DOCKER_PROXY_WORKER_BINDPATHS": "/x"},
+        "DOCKER_PROXY_WORKER_BINDPATHS: there is no such setting; did you mean DOCKER_PROXY_WORKER_BIND_PATHS?",
+    ),
+    (
+        {"DOCKER_PROXY_REAPER_LISTEN": "tcp://0.0.0.0:2375"},
+        "DOCKER_PROXY_WORKER_LISTEN: tcp://0.0.0.0:2375 is another role's address too",
+    ),
+]
+
+
+@pytest.mark.parametrize("setting", ["DOCKER_PROXY_ENGINE", "DOCKER_PROXY_REAPER_LISTEN"])
+def test_sockets_do_not_lie_in_an_allowed_path(setting: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.read(LEAST | {setting: "unix:///srv/work/x.sock", "DOCKER_PROXY_WORKER_BIND_PATHS": "/srv"})
+    assert caught.value.faults == [
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/srv' would open /srv/work/x.sock; write a directory made for the runs"
+    ]
+
+
+@pytest.mark.parametrize(("change", "fault"), FAULTS)
+def test_fault(change: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.read(LEAST | change)
+    assert caught.value.faults[0] == fault
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.read({"SITE": "A", "DOCKER_PROXY_USER": "root", "DOCKER_PROXY_LISTEN": "tcp://0.0.0.0:2375"})
+    assert caught.value.faults == [
+        "SITE: write the site's name: lower-case letters, digits, '-', '_' and '.'",
+        "DOCKER_PROXY_USER: write UID:GID as numbers, neither of them 0",
+        "DOCKER_PROXY_WORKER_LISTEN: no role has an address; write one such as tcp://0.0.0.0:2375",
+        "DOCKER_PROXY_LISTEN: there is no such setting; did you mean DOCKER_PROXY_WORKER_LISTEN?",
+    ]
+
+
+def test_other_variables_are_none_of_its_business() -> None:
+    assert settings.read(LEAST | {"DOCKER_HOST": "x", "PATH": "/bin"}) == settings.read(LEAST)

@@ -1,0 +1,64 @@
+"""The site as processes: what the real supervisord reads in its rendered configuration."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from supervisor.options import ServerOptions  # type: ignore[import-untyped]
+
+from stack.cli import main
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder whose path ends an unquoted word."""
+    return tmp_path / "my site"
+
+
+def processes(root: Path, *settings: str) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Command and environment of each process of a site with these lines in its .env."""
+    root.mkdir(exist_ok=True)
+    (root / ".env").write_text("\n".join(settings), encoding="utf-8")
+    assert main(["--output", str(root)]) == 0
+    (root / ".site/processes").mkdir(exist_ok=True)
+    options = ServerOptions()
+    options.realize(["--nodaemon", "--configuration", str(root / "supervisord.conf")])
+    found = [one for group in options.process_group_configs for one in group.process_configs]
+    return {one.name: (shlex.split(one.command), dict(one.environment)) for one in found}
+
+
+def test_a_folder_with_a_space_in_its_path(root: Path) -> None:
+    read = processes(root, "SITE=als")
+    assert set(read) == {"server", "worker_8080"}
+    for command, environment in read.values():
+        assert command[:2] == ["sh", str(root / "images/prefect/with-secrets")]
+        assert Path(command[1]).is_file()
+        assert environment["SECRETS_DIR"] == str(root / ".site/secrets")
+    assert f"--base-job-template={root / 'agent/base-job-template.json'}" in read["worker_8080"][0]
+
+
+def test_every_worker_has_a_port_of_its_own(root: Path) -> None:
+    read = processes(root, "AGENT_REPLICAS=3", "AGENT_HEALTH_PORT=9000", "AGENT_LIMIT=7")
+    workers = {name: pair for name, pair in read.items() if name != "server"}
+    assert set(workers) == {"worker_9000", "worker_9001", "worker_9002"}
+    for name, (command, environment) in workers.items():
+        assert environment["PREFECT_WORKER_WEBSERVER_PORT"] == name.removeprefix("worker_")
+        assert "--limit=7" in command
+
+
+def test_a_percent_sign_in_a_url(root: Path) -> None:
+    url = "https://prefect.example.org/a%20b;c'$/api"
+    assert processes(root, f"SERVER_UI_API_URL={url}")["server"][1]["PREFECT_SERVER_UI_API_URL"] == url
+    remote = processes(root, "COMPONENTS=agent", f"PREFECT_API_URL={url}", "SERVER_AUTH=false")
+    assert list(remote) == ["worker_8080"]
+    assert remote["worker_8080"][1]["PREFECT_API_URL"] == url
+
+
+def test_a_changed_login_starts_the_processes_anew(root: Path) -> None:
+    """supervisord compares what it was started with: the secrets themselves it never sees."""
+    settings = ("SERVER_DATABASE_PASSWORD=x-y", "SERVER_REDIS_PASSWORD=x-y")
+    before = processes(root, *settings, "PREFECT_API_AUTH_STRING=admin:one-login")
+    assert processes(root, *settings, "PREFECT_API_AUTH_STRING=admin:one-login") == before
+    after = processes(root, *settings, "PREFECT_API_AUTH_STRING=admin:another-login")
+    assert all(before[name][1]["SITE_FILES"] != after[name][1]["SITE_FILES"] for name in before)
+    assert "another-login" not in (root / "supervisord.conf").read_text(encoding="utf-8")
