@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import images, pools, registry
+from stack import dockerworkers, images, pools, registry
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
@@ -19,9 +19,11 @@ REGISTRY_HEALTH_PORT = 5001  # inside its container, on loopback; the next one w
 def context(site: Settings) -> dict[str, Any]:
     """The names that templates use besides the settings themselves."""
     names = {component.name for component in chosen(site.COMPONENTS)}
+    image, workers = _images(site), dockerworkers.every(site)
+    running = [each for name, each in workers.items() if name in names]
     return site.model_dump() | {
         "PROJECT": {component.name: component.project(site.SITE) for component in ALL},
-        "IMAGE": _images(site),
+        "IMAGE": image,
         "RUNNING": names,
         "PROCESS_API_URL": site.PREFECT_API_URL or f"http://127.0.0.1:{site.SERVER_PORT}/api",
         "API_URL": site.PREFECT_API_URL or f"http://server:{SERVER_PORT_INSIDE}/api",
@@ -38,11 +40,13 @@ def context(site: Settings) -> dict[str, Any]:
         "REGISTRY_USED": registry.is_used(site),
         "REGISTRY_CA_PATH": registry.ca_path(site),
         "REGISTRY_HEALTH_PORT": REGISTRY_HEALTH_PORT + (site.REGISTRY_PORT == REGISTRY_HEALTH_PORT),
-        "STORAGE": pools.STORAGE,
+        "STORAGE": dockerworkers.STORAGE,
         "POOL_ENV": {},
-        "POOLS": {"docker": pools.docker(site, _images(site)["flows"])},
-        "DEPLOYMENT_FILES": ["prefect.yaml", *(["prefect-docker.yaml"] if "worker-docker" in names else [])],
-        "DOCKER_ALLOWED_IMAGES": ",".join(_allowed_images(site)),
+        "DOCKER_WORKERS": workers,
+        "POOLS": {name: pools.of(each, site, image["flows"]) for name, each in workers.items()},
+        "RUNNING_DOCKER_WORKERS": running,
+        "DEPLOYMENT_FILES": ["prefect.yaml", *(f"prefect-{each.kind}.yaml" for each in running)],
+        "ALLOWED_IMAGES": ",".join(_allowed_images(site)),
     }
 
 

@@ -4,19 +4,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from stack.dockerworkers import LAUNCHER, STORAGE, DockerWorkers
 from stack.settings import Settings
 
-# The folder inside every container of a site: code in flows/, results in results/, files for siblings in work/.
-STORAGE = "/srv/site"
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
 NANO = 10**9
 PREFECT_USER = "1000:1000"
+HOST = "host"  # what engines call their own network
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The defaults of a pool's flow containers; `launcher` is what one that starts siblings has besides."""
+    """The defaults of a pool's flow containers; `launcher` is what one that starts others has besides."""
 
+    name: str
     image: str
     networks: list[str]
     network_mode: str | None
@@ -33,44 +34,43 @@ class Pool:
         return int(Decimal(self.cpus) * NANO)
 
 
-def docker(site: Settings, flows_image: str) -> Pool:
-    """Containers on the host's engine: the site's own volumes and network, by name."""
-    env = _environment(site) | {"SITE_NETWORK": site.SITE, "SITE_HOST_PATHS": ":".join(site.DOCKER_BIND_PATHS)}
-    volumes = [f"{site.SITE}-{name}:{STORAGE}/{name}{mode}" for name, mode in _STORAGE]
+def of(workers: DockerWorkers, site: Settings, flows_image: str) -> Pool:
+    """The pool that these workers serve."""
+    env = _environment(workers, site)
+    on_host = workers.network == HOST
     return Pool(
-        image=site.DOCKER_JOB_IMAGE or flows_image,
-        networks=[site.SITE],
-        network_mode=None,
-        volumes=volumes,
+        name=workers.pool,
+        image=workers.job_image or flows_image,
+        networks=[] if on_host else [workers.network],
+        network_mode=HOST if on_host else None,
+        volumes=workers.mounts(),
         env=env,
-        memory=site.DOCKER_JOB_MEMORY,
-        cpus=site.DOCKER_JOB_CPUS,
-        launcher=_proxied(site, env, volumes) if site.DOCKER_PROXY else _raw(site, env, volumes),
+        memory=workers.job_memory,
+        cpus=workers.job_cpus,
+        launcher=(_proxied if workers.proxied else _raw)(workers, env),
     )
 
 
-# Code is for reading: a flow must not be able to change what other runs execute.
-_STORAGE = (("flows", ":ro"), ("results", ""), ("work", ""))
-
-
-def _environment(site: Settings) -> dict[str, str]:
+def _environment(workers: DockerWorkers, site: Settings) -> dict[str, str]:
     return {
         "SITE": site.SITE,
         "SITE_HOME": STORAGE,
         "SITE_WORK_DIR": f"{STORAGE}/work",
         "SITE_LABELS": ",".join(f"{name}={value}" for name, value in site.SITE_LABELS.items()),
         "PYTHONPATH": STORAGE,
+        "SITE_NETWORK": workers.network,
+        "SITE_HOST_PATHS": ":".join(workers.bind_paths),
     }
 
 
-def _proxied(site: Settings, env: dict[str, str], volumes: list[str]) -> dict[str, Any]:
+def _proxied(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:
     return {
         "env": env | {"DOCKER_HOST": ENGINE_SOCKET},
-        "volumes": [*volumes, f"{site.SITE}-launcher:/run/engine"],
+        "volumes": [*workers.mounts(), f"{workers.sources[LAUNCHER]}:/run/engine"],
         "user": PREFECT_USER,
     }
 
 
-def _raw(site: Settings, env: dict[str, str], volumes: list[str]) -> dict[str, Any]:
+def _raw(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:
     """The socket itself is root on its machine; its group, which differs from host to host, is no protection."""
-    return {"env": env, "volumes": [*volumes, f"{site.DOCKER_SOCKET}:/var/run/docker.sock"], "user": "0:0"}
+    return {"env": env, "volumes": [*workers.mounts(), workers.socket], "user": "0:0"}
