@@ -25,8 +25,7 @@ def bridge_address() -> str:
     return sites.docker("network", "inspect", "bridge", "--format", form).strip()
 
 
-@pytest.fixture(scope="session")
-def site(site_images: None) -> Iterator[SiteUnderTest]:
+def bring_up() -> SiteUnderTest:
     """A site rendered elsewhere, moved, cut off from this repo, and brought up by plain Compose; one run Completed.
 
     Its server is on the engine's bridge, so that another machine's worker can be had beside it.
@@ -44,7 +43,45 @@ def site(site_images: None) -> Iterator[SiteUnderTest]:
         done = running.shell(moved.root, BRING_UP)
         assert done.returncode == 0, done.stdout + done.stderr
         running.run_weather(moved, "--once")
-        yield moved
-    finally:
+    except BaseException:
         rendered.remove()
         moved.remove()
+        raise
+    return moved
+
+
+class Shared:
+    """The site that files of tests hand on to each other, as long as it is as it should be."""
+
+    def __init__(self) -> None:
+        self.kept: SiteUnderTest | None = None
+
+    def take(self) -> SiteUnderTest:
+        self.kept = self.kept or bring_up()
+        try:
+            running.until_healthy(self.kept)
+        except AssertionError:
+            self.discard()
+            raise
+        return self.kept
+
+    def discard(self) -> None:
+        if self.kept:
+            self.kept.remove()
+        self.kept = None
+
+
+@pytest.fixture(scope="session")
+def shared(site_images: None) -> Iterator[Shared]:
+    shared = Shared()
+    yield shared
+    shared.discard()
+
+
+@pytest.fixture(scope="module")
+def site(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
+    """The site that most of this tier shares; after a file in which a test failed, the next one gets a new site."""
+    failed = request.session.testsfailed
+    yield shared.take()
+    if request.session.testsfailed > failed:
+        shared.discard()

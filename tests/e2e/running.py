@@ -1,5 +1,6 @@
 """A site that runs, looked at as its users do: through its API, the engine, its volume and its folder."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -16,6 +17,13 @@ from tests.sites import SiteUnderTest, docker
 WEATHER = "weather/weather"
 LONG_SECONDS = 180
 PAUSE_SECONDS = 0.5
+PAGE = 200  # the server gives no more at once
+QUIET_SECONDS = 5  # a logger gathers lines for two seconds before it sends them
+# The last line that each logger of a run writes, and sends after the others.
+LAST_WORDS = {
+    "prefect.flow_runs.worker": "submitted to infrastructure",
+    "prefect.flow_runs": "Finished in state Completed()",
+}
 # What a worker, a registrar or a test run of whoever starts the tests would hand down to the site's commands.
 OURS = ("PREFECT_", "COMPOSE_", "MAKE", "MFLAGS", "VIRTUAL_ENV")
 WRITTEN = "/srv/site/results/weather/*/*.json"
@@ -50,6 +58,17 @@ def all_runs(site: SiteUnderTest, **body: Any) -> list[dict[str, Any]]:
     """Every flow run, or those that the filters name; at most 200."""
     with api(site) as client:
         return list(client.post("/flow_runs/filter", json=body).raise_for_status().json())
+
+
+def every(site: SiteUnderTest, kind: str, **body: Any) -> list[dict[str, Any]]:
+    """All that the server has of a kind, such as `logs`."""
+    found: list[dict[str, Any]] = []
+    with api(site) as client:
+        while True:
+            page = client.post(f"/{kind}/filter", json={**body, "limit": PAGE, "offset": len(found)})
+            found += page.raise_for_status().json()
+            if len(page.json()) < PAGE:
+                return found
 
 
 def run_weather(site: SiteUnderTest, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -92,6 +111,39 @@ def until(what: str, condition: Callable[[], object], seconds: float = LONG_SECO
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(PAUSE_SECONDS)
+
+
+def until_healthy(site: SiteUnderTest) -> None:
+    """Returns once every container that runs is healthy, as far as it says so: Compose starts nothing beside others."""
+    until("every container is healthy", lambda: healths(site) <= {"healthy"})
+
+
+def healths(site: SiteUnderTest) -> set[str]:
+    states = [one["State"] for one in containers(site) if one["State"]["Status"] != "exited"]
+    return {str(state.get("Health", {}).get("Status", "healthy")) for state in states}
+
+
+def until_settled(site: SiteUnderTest) -> None:
+    """Returns once no run is active and all lines of the logs have arrived, some of which do after a run's end."""
+    until("every run has ended", lambda: all(run["end_time"] for run in every(site, "flow_runs")))
+    until("each run's last words have arrived", lambda: all_said(site))
+    until("nothing more arrives", lambda: quiet(site))
+
+
+def all_said(site: SiteUnderTest) -> bool:
+    said = {
+        (line["flow_run_id"], line["name"])
+        for line in every(site, "logs")
+        if line["message"].endswith(LAST_WORDS.get(line["name"], ()))
+    }
+    completed = [run["id"] for run in every(site, "flow_runs") if run["state_name"] == "Completed"]
+    return said >= set(itertools.product(completed, LAST_WORDS))
+
+
+def quiet(site: SiteUnderTest) -> bool:
+    before = len(every(site, "logs"))
+    time.sleep(QUIET_SECONDS)
+    return len(every(site, "logs")) == before
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from tests.sites import SiteUnderTest
 pytestmark = pytest.mark.engine
 
 LOGIN = "operator:another $HOME 'login'"
-PASSWORD = 'another $HOME "password"'
+DATABASE_PASSWORD = 'another $HOME "password"'
+REDIS_PASSWORD = "a third $HOME 'password'"
 
 
 def status(site: SiteUnderTest, login: str) -> int:
@@ -20,7 +21,11 @@ def status(site: SiteUnderTest, login: str) -> int:
 
 def test_the_old_login_is_refused_and_server_and_workers_go_on(site: SiteUnderTest) -> None:
     old, runs = site.env["PREFECT_API_AUTH_STRING"], {run["id"] for run in running.all_runs(site)}
-    site.set(PREFECT_API_AUTH_STRING=LOGIN, SERVER_DATABASE_PASSWORD=PASSWORD, SERVER_REDIS_PASSWORD=PASSWORD)
+    site.set(
+        PREFECT_API_AUTH_STRING=LOGIN,
+        SERVER_DATABASE_PASSWORD=DATABASE_PASSWORD,
+        SERVER_REDIS_PASSWORD=REDIS_PASSWORD,
+    )
     site.render()
     assert status(site, old) == 200  # nothing was told yet
 
