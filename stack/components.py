@@ -18,7 +18,6 @@ class Component:
     folder: str
     images: tuple[str, ...]
     sources: tuple[str, ...] = ()
-    compose_file: str = "compose.yaml"
     variant: str = ""
     sample: str = ""
     calls_api: bool = True
@@ -26,6 +25,15 @@ class Component:
     def project(self, site: str) -> str:
         """The Compose project: `down` in one folder cannot touch another, and two sites share an engine."""
         return f"{site}-{self.name}"
+
+    def file(self, name: str) -> str:
+        """What the component calls its file of this name in the folder, which may be another component's too."""
+        stem, dot, suffix = name.rpartition(".")
+        return f"{stem}.{self.variant}{dot}{suffix}" if self.variant else name
+
+    @property
+    def compose_file(self) -> str:
+        return self.file("compose.yaml")
 
     @property
     def compose_path(self) -> str:
@@ -56,10 +64,18 @@ WORKER_DOCKER = Component(
     sources=(*FLOW_SOURCES, "client/reaper", "worker-docker/proxy", "worker-docker/as-socket-group.sh"),
     sample="weather/weather_docker",
 )
+WORKER_DIND = Component(
+    "worker-dind",
+    WORKER_DOCKER.folder,
+    images=("flows", "worker-docker", "dind"),
+    sources=WORKER_DOCKER.sources,
+    variant="dind",
+    sample="weather/weather_dind",
+)
 CLIENT = Component("client", "client", images=("flows",), sources=(*FLOW_SOURCES, "client/deployments"))
 
 # The components that run flows, in the order in which the first of them owns what they share.
-WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER)
+WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER, WORKER_DIND)
 
 # In the order of starting: the API first, who registers last. The first of those chosen owns the site's network.
 ALL: tuple[Component, ...] = (SERVER, REGISTRY, *WORKERS, CLIENT)

@@ -12,11 +12,11 @@ HEALTHY_SECONDS = 600
 LOG_LINES = 15
 
 
-def up(root: Path, component: Component) -> None:
-    """Starts a component and waits until it is healthy; a running one that needs no change is left alone."""
+def up(root: Path, component: Component, *services: str) -> None:
+    """Starts a component, or some of its services, and waits until it is healthy; what needs no change is left alone."""
     print(f"{component.name}: starting", flush=True)
     began = time.monotonic()
-    result = _compose(root, component, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+    result = _compose(root, component, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS), *services)
     state = "not healthy" if result.returncode else "healthy"
     print(f"{component.name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
     if result.returncode != 0:
@@ -25,10 +25,15 @@ def up(root: Path, component: Component) -> None:
 
 def run(root: Path, component: Component, *command: str) -> None:
     """Runs the component's one service once, with its output on this terminal."""
-    arguments = _command("run", "--rm", "--no-TTY", component.name, *command)
+    arguments = _command(component, "run", "--rm", "--no-TTY", component.name, *command)
     folder = root / component.folder
     if subprocess.run(arguments, cwd=folder, check=False, stdin=subprocess.DEVNULL).returncode != 0:
         raise SiteError(f"{component.name}: `{' '.join(command) or 'registration'}` failed; what it said stands above")
+
+
+def service_command(component: Component, service: str, *command: str) -> list[str]:
+    """The command that runs another in the container of a service, its standard input connected."""
+    return _command(component, "exec", "--no-TTY", service, *command)
 
 
 def down(component: Component, site: str) -> None:
@@ -54,20 +59,25 @@ def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
     ailing = _compose(root, component, "ps", "--all", "--format", "{{.Service}} {{.Health}} {{.ExitCode}}").stdout
     names = [line.split()[0] for line in ailing.splitlines() if "unhealthy" in line or not line.endswith(" 0")]
     logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
-    whole = f"(cd {component.folder} && docker compose logs)"
+    whole = f"(cd {component.folder} && docker compose{''.join(f' {word}' for word in _file(component))} logs)"
     return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {whole}"]
 
 
 def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:
     folder = root / component.folder
-    command = _command(*arguments)
+    command = _command(component, *arguments)
     return subprocess.run(command, cwd=folder, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
-def _command(*arguments: str) -> list[str]:
+def _command(component: Component, *arguments: str) -> list[str]:
     """Run in the component's folder: only there does Compose read the user's override by itself, and elsewhere newer
     ones would read a `.env` that is not theirs."""
-    return ["docker", "compose", "--progress", "quiet", *arguments]
+    return ["docker", "compose", "--progress", "quiet", *_file(component), *arguments]
+
+
+def _file(component: Component) -> list[str]:
+    """Named only where Compose does not find it by itself, for then it reads no override either."""
+    return ["--file", component.compose_file] if component.variant else []
 
 
 def _last_line(text: str) -> str:

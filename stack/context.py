@@ -74,7 +74,7 @@ def _owner(names: set[str], order: tuple[Component, ...]) -> str:
 def _images(site: Settings) -> dict[str, str]:
     references = {
         name: images.reference(name, REPO, bases(site))
-        for name in ("prefect", "postgres", "redis", "registry", "flows", "worker-docker")
+        for name in ("prefect", "postgres", "redis", "registry", "flows", "worker-docker", "dind")
     }
     return references | ({"flows": site.AGENT_IMAGE} if site.AGENT_IMAGE else {})
 

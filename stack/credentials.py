@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from stack import registry
+from stack.authority import CLIENT as CLIENT_USAGE
 from stack.authority import SERVER as SERVER_USAGE
 from stack.authority import Authority
-from stack.components import REGISTRY, SERVER, Component
+from stack.components import REGISTRY, SERVER, WORKER_DIND, Component
 from stack.context import redis_string, redis_url
 from stack.errors import SiteError
 from stack.files import MOUNTED_SECRET, SECRET_FOLDER, File
@@ -17,7 +18,9 @@ LOGIN = "PREFECT_API_AUTH_STRING"
 def of(component: Component, site: Settings, root: Path, authority: Authority) -> list[File]:
     """Every secret of the component as a file in its `secrets` folder (0700)."""
     files = _files(component.folder, _texts(component, site, root))
-    return files + (_registry_certificate(site, authority) if component == REGISTRY else [])
+    if component == REGISTRY:
+        return files + _registry_certificate(site, authority)
+    return files + (_engine_certificates(authority) if component == WORKER_DIND else [])
 
 
 def of_registry_clients(site: Settings, authority: Authority) -> list[File]:
@@ -60,6 +63,13 @@ def _registry_certificate(site: Settings, authority: Authority) -> list[File]:
         return authority.issue(REGISTRY.folder, "tls", (site.REGISTRY_HOST, "localhost", "127.0.0.1"), SERVER_USAGE)
     own = {"tls.crt": site.REGISTRY_CERTIFICATE, "tls.key": site.REGISTRY_KEY} if site.REGISTRY_TLS else {}
     return _files(REGISTRY.folder, {name: Path(path).read_text(encoding="utf-8") for name, path in own.items()})
+
+
+def _engine_certificates(authority: Authority) -> list[File]:
+    """Of the engine in a container, and of those who may ask it."""
+    folder = WORKER_DIND.folder
+    server = authority.issue(folder, "dind", ("dind", "localhost", "127.0.0.1"), SERVER_USAGE)
+    return server + authority.issue(folder, "dind-client", ("dind-client",), CLIENT_USAGE)
 
 
 def _login(site: Settings) -> dict[str, str]:

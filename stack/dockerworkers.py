@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from stack.components import WORKER_DOCKER, Component
+from stack.components import WORKER_DIND, WORKER_DOCKER, Component
 from stack.settings import Settings
 
 # The folder inside every container of a site, and what a site keeps for its runs below it. Code is for reading: a flow
@@ -10,6 +10,8 @@ from stack.settings import Settings
 STORAGE = "/srv/site"
 CODE, RESULTS, WORK = "flows", "results", "work"
 LAUNCHER = "launcher"  # the socket of those who start containers beside their own
+SHARED = (CODE, RESULTS, WORK, LAUNCHER)
+PREFECT_USER = "1000:1000"
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,10 @@ class DockerWorkers:
 
     `kind` is in the names of its files and deployments, `engine` says in words where containers run, `image` is the
     worker's. `socket` is the engine's, as a mount SOURCE:TARGET of the proxy, or of every role where
-    `proxied` is false. `sources` is what the engine mounts for each of CODE, RESULTS, WORK and LAUNCHER: the name of a
-    volume, or a path of the engine's machine. `network` is the one that containers join, and where it is the engine's
-    own (`host`), they have its names and addresses.
+    `proxied` is false; empty for one that is asked over TLS. `address` is where the proxy then finds it.
+    `nested` is the service of this component that holds the engine, empty for the machine's own, and `client` the
+    command that asks the engine there. `sources` is what the engine mounts for each of SHARED: the name of a volume, or
+    a path where it runs. `network` is the one that containers join, `user` who they are by default.
     """
 
     component: Component
@@ -38,6 +41,10 @@ class DockerWorkers:
     socket: str
     sources: dict[str, str]
     network: str
+    address: str = "unix:///var/run/docker.sock"
+    nested: str = ""
+    client: str = "docker"
+    user: str = PREFECT_USER
     bind_paths: list[str] = field(default_factory=list)
 
     def mounts(self) -> list[str]:
@@ -53,6 +60,11 @@ class DockerWorkers:
         """Those that it knows as paths, and the folders that the site allows."""
         own = [self.sources[name] for name in names if self.sources[name].startswith("/")]
         return ",".join([*own, *self.bind_paths])
+
+    def inside(self) -> list[str]:
+        """Where a nested engine has the volumes of the site, VOLUME:PATH: it knows them as paths, and so does whoever
+        looks at paths in front of it."""
+        return [f"{name}:{self.sources[name]}" for name in SHARED] if self.nested else []
 
 
 def docker(site: Settings) -> DockerWorkers:
@@ -71,12 +83,35 @@ def docker(site: Settings) -> DockerWorkers:
         job_cpus=site.DOCKER_JOB_CPUS,
         proxied=site.DOCKER_PROXY,
         socket=f"{site.DOCKER_SOCKET}:/var/run/docker.sock",
-        sources={name: f"{site.SITE}-{name}" for name in (CODE, RESULTS, WORK, LAUNCHER)},
+        sources={name: f"{site.SITE}-{name}" for name in SHARED},
         network=site.SITE,
         bind_paths=site.DOCKER_BIND_PATHS,
     )
 
 
+def dind(site: Settings) -> DockerWorkers:
+    """Containers on an engine that is itself in a container of the site, with names and addresses of its own."""
+    return DockerWorkers(
+        component=WORKER_DIND,
+        kind="dind",
+        engine="an engine of the site's own",
+        image="worker-docker",
+        pool=site.DIND_POOL,
+        replicas=site.DIND_REPLICAS,
+        limit=site.DIND_LIMIT,
+        query_seconds=site.DOCKER_QUERY_SECONDS,
+        job_image=site.DOCKER_JOB_IMAGE,
+        job_memory=site.DOCKER_JOB_MEMORY,
+        job_cpus=site.DOCKER_JOB_CPUS,
+        proxied=True,
+        socket="",
+        sources={name: f"{STORAGE}/{name}" for name in SHARED},
+        network=site.SITE,
+        address="tcp://dind:2376",
+        nested="dind",
+    )
+
+
 def every(site: Settings) -> dict[str, DockerWorkers]:
     """By the name of their component."""
-    return {workers.component.name: workers for workers in (docker(site),)}
+    return {workers.component.name: workers for workers in (docker(site), dind(site))}

@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from stack.dockerworkers import LAUNCHER, STORAGE, DockerWorkers
+from stack.dockerworkers import LAUNCHER, PREFECT_USER, STORAGE, DockerWorkers
 from stack.settings import Settings
 
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
 NANO = 10**9
-PREFECT_USER = "1000:1000"
 HOST = "host"  # what engines call their own network
 
 
@@ -48,6 +47,7 @@ def of(workers: DockerWorkers, site: Settings, flows_image: str) -> Pool:
         memory=workers.job_memory,
         cpus=workers.job_cpus,
         launcher=(_proxied if workers.proxied else _raw)(workers, env),
+        user=workers.user,
     )
 
 
@@ -67,7 +67,7 @@ def _proxied(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:
     return {
         "env": env | {"DOCKER_HOST": ENGINE_SOCKET},
         "volumes": [*workers.mounts(), f"{workers.sources[LAUNCHER]}:/run/engine"],
-        "user": PREFECT_USER,
+        "user": workers.user,
     }
 
 

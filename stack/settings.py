@@ -260,6 +260,18 @@ class DockerSettings(Section):
     DOCKER_JOB_CPUS: values.Cpus = setting("1", "Processor cores of one flow container.", "0.5")
 
 
+class DindSettings(Section):
+    """worker-docker/, component worker-dind: Docker workers on an engine of their own (DinD)"""
+
+    DIND_POOL: values.PoolName = setting(
+        "dind_pool",
+        "Work pool of these workers; what their flow containers are like is said by DOCKER_JOB_IMAGE and the like.",
+        "dind_pool_b",
+    )
+    DIND_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
+    DIND_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+
+
 class ClientSettings(Section):
     """client/: flows and their registration"""
 
@@ -280,11 +292,14 @@ SECTIONS: tuple[type[Section], ...] = (
     RegistrySettings,
     AgentSettings,
     DockerSettings,
+    DindSettings,
     ClientSettings,
 )
 
 
-class Settings(SiteSettings, ServerSettings, RegistrySettings, AgentSettings, DockerSettings, ClientSettings):
+class Settings(
+    SiteSettings, ServerSettings, RegistrySettings, AgentSettings, DockerSettings, DindSettings, ClientSettings
+):
     """All settings of one site, checked one by one; `stack.rules` checks them against each other."""
 
 

@@ -49,6 +49,7 @@ def load(env_path: Path, root: Path) -> Site:
     given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
     env, checked, made = complete.complete(given, validate(given))
     plan = [_env_file(env, root), *_component_files(checked, root), *_sources(checked, root)]
+    plan = list(dict.fromkeys(plan))  # two components in one folder share files
     plan.append(_record(plan))
     return Site(root, checked, made, plan, files.compare(root, plan, _stale(root, plan)))
 
@@ -92,7 +93,8 @@ def _rendered(component: Component, secrets: list[File], names: dict[str, object
     """Compose's file is the last: its containers carry a digest of the files that are mounted into them."""
     mounted = [name for name in templates.of(component) if templates.target(name) != component.compose_path]
     read = [_file(templates.target(name), templates.render(name, names)) for name in mounted] + secrets
-    names = names | {"SECRETS": [Path(file.path).name for file in read if file.is_secret], "DIGEST": _digest(read)}
+    digests = {"DIGEST": _digest(read), "DIGESTS": {file.path: _digest([file]) for file in read}}
+    names = names | digests | {"SECRETS": [Path(file.path).name for file in read if file.is_secret]}
     text = templates.render(f"{component.compose_path}{templates.SUFFIX}", names)
     return [*read, File(component.compose_path, text.encode())]
 

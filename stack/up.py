@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack import compose, engine, images, processes, registry, trust
+from stack import compose, engine, images, nested, processes, registry, trust
 from stack.components import ALL, CLIENT, SERVER, WORKERS
 from stack.context import bases
 from stack.engine import CONTAINERS
@@ -38,6 +38,7 @@ def down(site: Site) -> int:
 def _up_containers(site: Site) -> None:
     for component in site.components:
         if component != CLIENT:
+            nested.prepare(site, component)
             compose.up(site.root, component)
     if CLIENT in site.components:
         compose.run(site.root, CLIENT)

@@ -1,0 +1,59 @@
+"""An engine in a container of the site: it starts empty, and is given the images that flows run in from this machine."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from stack import compose, dockerworkers
+from stack.components import Component
+from stack.context import context
+from stack.dockerworkers import DockerWorkers
+from stack.errors import SiteError
+from stack.site import Site
+
+
+def prepare(site: Site, component: Component) -> None:
+    """Starts the component's own engine, where it has one, and loads the image of its flow containers there.
+
+    Before the workers start: a run that finds no image fails. An image that this machine's engine has not either is
+    left to be pulled.
+    """
+    workers = dockerworkers.every(site.settings).get(component.name)
+    if workers is None or not workers.nested:
+        return
+    image = context(site.settings)["POOLS"][component.name].image
+    compose.up(site.root, component, workers.nested)
+    if not _has(site.root, workers, image) and _is_here(image):
+        _load(site.root, workers, image)
+
+
+def _has(root: Path, workers: DockerWorkers, image: str) -> bool:
+    command = compose.service_command(workers.component, workers.nested, workers.client, "image", "inspect", image)
+    done = subprocess.run(
+        command, cwd=root / workers.component.folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+def _is_here(image: str) -> bool:
+    return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0
+
+
+def _load(root: Path, workers: DockerWorkers, image: str) -> None:
+    """`docker save` here, `docker load` there."""
+    print(f"{workers.component.name}: loading {image}", flush=True)
+    began = time.monotonic()
+    command = compose.service_command(workers.component, workers.nested, workers.client, "load", "--quiet")
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+        done = subprocess.run(
+            command,
+            cwd=root / workers.component.folder,
+            stdin=saved.stdout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode or saved.returncode:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
+        raise SiteError(f"{workers.component.name}: {image} cannot be loaded into {workers.nested}: {reason}")
+    print(f"{workers.component.name}: loaded after {time.monotonic() - began:.0f} s", flush=True)
