@@ -76,8 +76,8 @@ def read_until(client: socket.socket, end: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **more: str) -> Iterator[Running]:
-    with recording(folder / "engine.sock") as engine:
+def running(folder: Path, recorder: Recorder | None = None, **more: str) -> Iterator[Running]:
+    with recording(recorder or Recorder(folder / "engine.sock")) as engine:
         process = subprocess.Popen(COMMAND, env=environment(folder, **more), stderr=subprocess.PIPE, text=True)
         try:
             assert process.stderr

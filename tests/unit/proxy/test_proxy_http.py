@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,15 +19,6 @@ WAIT = b"POST /containers/abc/wait HTTP/1.1\r\nHost: x\r\n\r\n"
 OURS = json.dumps({"Id": "b" * 64, "Config": {"Labels": {"site": "als", "site.managed": "launcher"}}}).encode()
 INSPECTED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(OURS), OURS)
 BODY = json.dumps(a_body({"NetworkMode": "als"})).encode()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Not below pytest's own folder: as root the proxy becomes somebody who could not enter it."""
-    path = Path(tempfile.mkdtemp())
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture
