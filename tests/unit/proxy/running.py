@@ -38,7 +38,7 @@ class Running:
 
     def connect(self, role: str = "launcher") -> socket.socket:
         client = socket.socket(socket.AF_UNIX)
-        client.settimeout(20)
+        client.settimeout(120)
         client.connect(f"{self.folder}/listen/{role}.sock")
         return client
 
@@ -51,7 +51,7 @@ class Running:
     def stop(self) -> str:
         """The log; the proxy has ended by itself."""
         self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=20)
+        _, log = self.process.communicate(timeout=120)
         return log
 
     def check(self) -> subprocess.CompletedProcess[str]:

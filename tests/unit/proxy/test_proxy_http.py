@@ -185,7 +185,7 @@ def test_answer_that_takes_longer_than_an_idle_client_may(folder: Path) -> None:
 
     def later(client: socket.socket, _request: bytes) -> None:
         client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nso\r\n")
-        released.wait(20)
+        released.wait(120)
         client.sendall(b"0\r\n\r\n")
 
     with running(folder, DOCKER_PROXY_IDLE_SECONDS="1") as proxy, proxy.connect() as other:
@@ -257,7 +257,7 @@ def test_stream_ends_at_the_engine_when_the_client_leaves(proxy: Running) -> Non
         client.sendall(WAIT)
         read_until(client, b"\r\n\r\n")
         assert not left.is_set()
-    assert left.wait(20)
+    assert left.wait(120)
 
 
 def attach(client: socket.socket, request: bytes) -> None:
@@ -333,7 +333,7 @@ def test_stop_lets_an_answer_under_way_arrive_whole(proxy: Running) -> None:
 
     def answer(client: socket.socket, _request: bytes) -> None:
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhalf"[:-2])
-        stopping.wait(20)
+        stopping.wait(120)
         client.sendall(b"lf")
 
     proxy.engine.answer = answer
