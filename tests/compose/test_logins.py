@@ -19,7 +19,7 @@ from tests.sites import SiteUnderTest, free_ports
 
 pytestmark = pytest.mark.engine
 
-START_SECONDS = 60
+START_SECONDS = 300
 PASSWORDS = ("".join(NASTY), *NASTY[:7], NASTY[9], *drawn(3, seed=7))
 # Compose reads it by itself: the way in which a user publishes what a site keeps to itself.
 OVERRIDE = """\

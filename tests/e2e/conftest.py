@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -53,11 +53,12 @@ def bring_up() -> SiteUnderTest:
 class Shared:
     """The site that files of tests hand on to each other, as long as it is as it should be."""
 
-    def __init__(self) -> None:
+    def __init__(self, bring_up: Callable[[], SiteUnderTest]) -> None:
+        self.bring_up = bring_up
         self.kept: SiteUnderTest | None = None
 
     def take(self) -> SiteUnderTest:
-        self.kept = self.kept or bring_up()
+        self.kept = self.kept or self.bring_up()
         try:
             running.until_healthy(self.kept)
         except AssertionError:
@@ -73,7 +74,7 @@ class Shared:
 
 @pytest.fixture(scope="session")
 def shared(site_images: None) -> Iterator[Shared]:
-    shared = Shared()
+    shared = Shared(bring_up)
     yield shared
     shared.discard()
 

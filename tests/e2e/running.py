@@ -15,7 +15,7 @@ import httpx
 from tests.sites import SiteUnderTest, docker
 
 WEATHER = "weather/weather"
-LONG_SECONDS = 180
+LONG_SECONDS = 300
 PAUSE_SECONDS = 0.5
 PAGE = 200  # the server gives no more at once
 QUIET_SECONDS = 5  # a logger gathers lines for two seconds before it sends them

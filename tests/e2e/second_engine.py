@@ -28,7 +28,7 @@ def second_engine(folder: Path) -> Iterator[str]:
     checked("docker", "network", "create", *LABELS, name)
     try:
         checked("docker", "run", "--detach", *options, _image(), *daemon)
-        running.until("the second engine answers", lambda: _answers(f"unix://{socket}"), 60)
+        running.until("the second engine answers", lambda: _answers(f"unix://{socket}"))
         yield f"unix://{socket}"
     finally:
         sites.docker("rm", "--force", "--volumes", name)

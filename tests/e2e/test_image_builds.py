@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engine
 NAMES = ("prefect", "flows", "postgres", "redis")
 LABELLED = [f"--label={name}={value}" for name, value in LABELS.items()]
 HOSTILE = "a'b\"c$HOME \\d `id` ${x} é漢 %s @:/#{}* \\"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 # Must turn up in no image made on a machine that is configured with it.
 MARK = f"mark-{secrets.token_hex(8)}"
 

@@ -32,7 +32,7 @@ NAMES = "registry-e2e-"
 NAME = f"{NAMES}{os.getpid()}"
 MIB = 1024 * 1024
 # An engine reads the hosts file anew every five seconds.
-WAIT_SECONDS = 30
+WAIT_SECONDS = 180
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -103,7 +103,7 @@ class Registry:
         login = base64.b64encode(f"prefect:{self.password}".encode()).decode()
         headers = {"Authorization": f"Basic {login}", "Accept": MANIFEST}
         request = urllib.request.Request(f"https://{self.address}{path}", headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=10, context=ssl.create_default_context(cafile=trusted)) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=ssl.create_default_context(cafile=trusted)) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read().decode())
 
 
@@ -341,7 +341,7 @@ class TestContainer:
         seen = sites.docker("run", "--rm", *labels, f"--network={registry.site.name}", own, "getent", "hosts", NAME)
         assert seen.split()[0] == network["IPAddress"]
         trusted = ssl.create_default_context(cafile=registry.site.root / ".site/ca/ca.crt")
-        with socket.create_connection((network["IPAddress"], registry.port), timeout=10) as connection:
+        with socket.create_connection((network["IPAddress"], registry.port), timeout=60) as connection:
             trusted.wrap_socket(connection, server_hostname=NAME).close()
 
     def test_has_no_root_and_no_secret_to_show(self, registry: Registry) -> None:

@@ -29,7 +29,7 @@ OPTIONS = [
     "--disable-sync",
 ]
 SCREENSHOTS = REPO / ".cache" / "screenshots"
-PATIENCE = 60_000  # milliseconds, as Playwright counts
+PATIENCE = 180_000  # milliseconds, as Playwright counts
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_a_stopped_worker_ends_its_run_and_takes_no_other(site: Folder, worker: 
     worker.send_signal(signal.SIGTERM)
     until(lambda: "SIGTERM: no more runs; 1 to end" in log(site).read_text(), site)
     waiting = start(site, second)
-    assert worker.wait(60) == 0, log(site).read_text()
+    assert worker.wait(300) == 0, log(site).read_text()
     assert first.read_text() == "written at the end"
     assert state(site, running) == "COMPLETED"
     assert not second.exists()
@@ -81,7 +81,7 @@ def test_a_stopped_worker_ends_its_run_and_takes_no_other(site: Folder, worker: 
 def test_an_idle_worker_stops(site: Folder, worker: subprocess.Popen[bytes]) -> None:
     until(lambda: "started!" in log(site).read_text(), site)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(30) == 0, log(site).read_text()
+    assert worker.wait(300) == 0, log(site).read_text()
 
 
 def log(site: Folder) -> Path:
@@ -101,7 +101,7 @@ def state(site: Folder, run: str) -> str:
     return str(site.server.api.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["type"])
 
 
-def until(condition: Callable[[], bool], site: Folder, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], site: Folder, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, log(site).read_text()

@@ -51,9 +51,7 @@ def docker_site(docker_place: Place, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    # SQLite on a busy machine is late, and would be answered for with a 503.
-    patience = {"PREFECT_SERVER_DATABASE_TIMEOUT": "45", "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30"}
-    with running_server(tmp_path_factory.mktemp("prefect"), free_port(), **patience) as started:
+    with running_server(tmp_path_factory.mktemp("prefect"), free_port()) as started:
         yield started
 
 

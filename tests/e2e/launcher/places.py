@@ -18,7 +18,7 @@ from tests import sites
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[2] / "client"
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 _LABELS = [f"{name}={value}" for name, value in sites.LABELS.items()]
 
 

@@ -18,7 +18,7 @@ from tests import sites
 
 PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
 LABEL = "site.test=1"
-HEALTHY_SECONDS = 60
+HEALTHY_SECONDS = 300
 _STATE = "{{.State.Status}} {{.State.Health.Status}}"
 
 

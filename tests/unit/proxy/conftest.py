@@ -1,7 +1,10 @@
 """The proxy's package on the path, and verdicts of its rules."""
 
 import json
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,15 @@ from socket_proxy.policy import Policy
 from socket_proxy.roles import ROLES
 
 from tests.unit.proxy import world
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not below pytest's own folder: as root the proxy becomes somebody who could not enter it."""
+    path = Path(tempfile.mkdtemp())
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture

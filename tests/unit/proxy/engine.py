@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,11 +22,15 @@ class Recorder:
         self.path = path
         self.requests: list[bytes] = []
         self.answer: Answer = just(OK)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        path.chmod(0o666)
+        self._listener = self._listen()
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.path))
+        listener.listen()
+        self.path.chmod(0o666)
+        return listener
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -34,15 +39,36 @@ class Recorder:
                 threading.Thread(target=self._talk, args=(client,), daemon=True).start()
 
     def _talk(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            request = _whole(client)
+        with contextlib.suppress(OSError), self._opened(client) as opened:
+            request = _whole(opened)
             self.requests.append(request)
-            self.answer(client, request)
+            self.answer(opened, request)
+
+    def _opened(self, client: socket.socket) -> socket.socket:
+        return client
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
+
+
+class TlsRecorder(Recorder):
+    """The same on a port of loopback, for clients that the context lets in; `path` is not used."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(Path("/nowhere"))
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    def _listen(self) -> socket.socket:
+        return socket.create_server(("127.0.0.1", 0))
+
+    def _opened(self, client: socket.socket) -> socket.socket:
+        return self._context.wrap_socket(client, server_side=True)
 
 
 def _whole(client: socket.socket) -> bytes:
@@ -64,8 +90,7 @@ def _more(client: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def recording(path: Path) -> Iterator[Recorder]:
-    recorder = Recorder(path)
+def recording(recorder: Recorder) -> Iterator[Recorder]:
     try:
         yield recorder
     finally:

@@ -38,7 +38,7 @@ class Running:
 
     def connect(self, role: str = "launcher") -> socket.socket:
         client = socket.socket(socket.AF_UNIX)
-        client.settimeout(20)
+        client.settimeout(120)
         client.connect(f"{self.folder}/listen/{role}.sock")
         return client
 
@@ -51,7 +51,7 @@ class Running:
     def stop(self) -> str:
         """The log; the proxy has ended by itself."""
         self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=20)
+        _, log = self.process.communicate(timeout=120)
         return log
 
     def check(self) -> subprocess.CompletedProcess[str]:
@@ -76,8 +76,8 @@ def read_until(client: socket.socket, end: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **more: str) -> Iterator[Running]:
-    with recording(folder / "engine.sock") as engine:
+def running(folder: Path, recorder: Recorder | None = None, **more: str) -> Iterator[Running]:
+    with recording(recorder or Recorder(folder / "engine.sock")) as engine:
         process = subprocess.Popen(COMMAND, env=environment(folder, **more), stderr=subprocess.PIPE, text=True)
         try:
             assert process.stderr

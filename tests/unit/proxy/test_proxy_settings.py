@@ -15,7 +15,8 @@ LEAST = {
 
 def test_defaults_are_narrow() -> None:
     found = settings.read(LEAST)
-    assert (found.engine, found.user, found.socket_mode) == ("/var/run/docker.sock", (1000, 1000), 0o660)
+    assert (found.engine, found.certificates) == (Address(path="/var/run/docker.sock"), "")
+    assert (found.user, found.socket_mode) == ((1000, 1000), 0o660)
     assert found.bounds == Bounds(body=1048576, header=32768, idle=60, connections=512)
     (listener,) = found.listeners
     assert (listener.role.name, listener.address) == ("worker", Address(host="0.0.0.0", port=2375))
@@ -60,8 +61,17 @@ def test_each_role_has_its_own_limits() -> None:
 FAULTS = [
     ({"SITE": ""}, "SITE: write the site's name: lower-case letters, digits, '-', '_' and '.'"),
     (
+        {"DOCKER_PROXY_ENGINE": "http://x:1"},
+        "DOCKER_PROXY_ENGINE: write tcp://HOST:PORT or unix:///PATH",
+    ),
+    (
         {"DOCKER_PROXY_ENGINE": "tcp://x:1"},
-        "DOCKER_PROXY_ENGINE: write unix:// and an absolute path, such as unix:///var/run/docker.sock",
+        "DOCKER_PROXY_ENGINE_CERTIFICATES: an engine on a network is asked over TLS alone; write the directory that "
+        "holds ca.pem, cert.pem, key.pem",
+    ),
+    (
+        {"DOCKER_PROXY_ENGINE": "tcp://x:1", "DOCKER_PROXY_ENGINE_CERTIFICATES": "certs"},
+        "DOCKER_PROXY_ENGINE_CERTIFICATES: 'certs' is no absolute path without '..'",
     ),
     ({"DOCKER_PROXY_USER": "0:0"}, "DOCKER_PROXY_USER: write UID:GID as numbers, neither of them 0"),
     ({"DOCKER_PROXY_SOCKET_MODE": "rw"}, "DOCKER_PROXY_SOCKET_MODE: write three octal digits, such as 660"),

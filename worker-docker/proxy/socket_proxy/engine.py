@@ -1,8 +1,11 @@
-"""The engine behind the proxy, on its Unix socket."""
+"""The engine behind the proxy, on its Unix socket, or on a network over TLS."""
 
 import asyncio
+import encodings.idna  # noqa: F401  # loaded at the first host name: too late where only root may read Python's files
 import json
+import ssl
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import h11
@@ -10,6 +13,7 @@ import h11
 from socket_proxy import host_path
 from socket_proxy.case import Allow
 from socket_proxy.facts import Container, Facts, Network, Question
+from socket_proxy.values import Address
 from socket_proxy.wire import Wire
 
 _LOOKUP_SECONDS = 30
@@ -23,22 +27,33 @@ class EngineError(Exception):
 class Engine:
     """Every request has a connection of its own, so none can leave anything behind for the next."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, address: Address, certificates: str = "") -> None:
+        self.address = address
+        self._tls = client_context(Path(certificates)) if certificates else None
         self._lookers = ThreadPoolExecutor(_LOOKERS, "host-path")  # a network file system may keep them waiting
 
     async def open(self, request: Allow) -> Wire:
         """A connection on which `request` has been sent; raises EngineError."""
         try:
-            wire = Wire(h11.CLIENT, *await asyncio.open_unix_connection(self.path))
+            wire = Wire(h11.CLIENT, *await self._connect())
         except OSError as error:
-            raise EngineError(f"no engine answers at {self.path}: {error.strerror}") from None
+            raise EngineError(f"no engine answers at {self.where}: {error.strerror}") from None
         try:
             await ask(wire, request)
         except OSError:
             wire.close()
             raise EngineError("the engine broke off before its answer") from None
         return wire
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self.address.path:
+            return await asyncio.open_unix_connection(self.address.path)
+        return await asyncio.open_connection(self.address.host, self.address.port, ssl=self._tls)
+
+    @property
+    def where(self) -> str:
+        """Its address, for people."""
+        return self.address.path or str(self.address)
 
     async def learn(self, question: Question, facts: Facts) -> None:
         """Finds the answer to `question` and adds it to `facts`; raises EngineError."""
@@ -60,7 +75,7 @@ class Engine:
             async with asyncio.timeout(_LOOKUP_SECONDS):
                 status, body = await self.fetch(path)
         except TimeoutError:
-            raise EngineError(f"the engine at {self.path} did not answer in {_LOOKUP_SECONDS} s") from None
+            raise EngineError(f"the engine at {self.where} did not answer in {_LOOKUP_SECONDS} s") from None
         if status == 404:
             return None
         if status != 200:
@@ -77,6 +92,13 @@ class Engine:
             raise EngineError("the engine broke off its answer") from None
         finally:
             wire.close()
+
+
+def client_context(folder: Path) -> ssl.SSLContext:
+    """Trusts the CA alone, and shows the client's certificate; raises ssl.SSLError for files that are none of these."""
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
 
 
 async def ask(wire: Wire, request: Allow) -> None:

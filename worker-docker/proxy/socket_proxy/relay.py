@@ -64,4 +64,5 @@ async def _pump(source: Wire, sink: Wire) -> None:
             sink.writer.write(data)
             await sink.writer.drain()
             data = b""
-        sink.writer.write_eof()
+        if sink.writer.can_write_eof():  # TLS here ends in both directions or in none
+            sink.writer.write_eof()

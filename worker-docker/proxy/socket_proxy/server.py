@@ -20,7 +20,7 @@ _GRACE_SECONDS = 3  # for answers under way at the end; streams such as wait and
 class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.engine = Engine(settings.engine)
+        self.engine = Engine(settings.engine, settings.certificates)
         self.connections: dict[str, dict[asyncio.Task[None], Connection]] = {}
 
     async def run(self) -> None:

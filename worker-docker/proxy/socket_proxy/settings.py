@@ -12,6 +12,7 @@ from socket_proxy.roles import ROLES, Role
 from socket_proxy.values import Address
 
 PREFIX = "DOCKER_PROXY_"
+CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")  # as Docker's own clients call them
 T = TypeVar("T")
 
 # Services of a site's Compose files, which other containers reach by these names.
@@ -50,9 +51,11 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Settings:
-    """`engine` is the path of the engine's socket, `user` the UID and GID that a start as root changes to."""
+    """`engine` is where the engine is, `certificates` the folder of those for one on a network, `user` the UID and GID
+    that a start as root changes to."""
 
-    engine: str
+    engine: Address
+    certificates: str
     user: tuple[int, int]
     socket_mode: int
     bounds: Bounds
@@ -96,7 +99,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError with every fault."""
     reader = Reader(environment)
     settings = parse(reader)
-    if faults := [*reader.faults, *_collisions(settings), *reader.strangers()]:
+    if faults := [*reader.faults, *_open_engine(settings), *_collisions(settings), *reader.strangers()]:
         raise SettingsError(faults)
     return settings
 
@@ -104,7 +107,8 @@ def read(environment: Mapping[str, str]) -> Settings:
 def parse(reader: Reader) -> Settings:
     return Settings(
         listeners=_listeners(reader),
-        engine=reader.read(f"{PREFIX}ENGINE", "unix:///var/run/docker.sock", values.unix_path, ""),
+        engine=reader.read(f"{PREFIX}ENGINE", "unix:///var/run/docker.sock", values.address, Address()),
+        certificates=reader.read(f"{PREFIX}ENGINE_CERTIFICATES", "", values.optional_path, ""),
         user=reader.read(f"{PREFIX}USER", "1000:1000", values.user, (0, 0)),
         socket_mode=reader.read(f"{PREFIX}SOCKET_MODE", "660", values.mode, 0),
         bounds=_bounds(reader),
@@ -150,6 +154,14 @@ def _creation_limits(reader: Reader, limits: Limits) -> Limits:
     )
 
 
+def _open_engine(settings: Settings) -> Iterator[str]:
+    if settings.engine.port and not settings.certificates:
+        yield (
+            f"{PREFIX}ENGINE_CERTIFICATES: an engine on a network is asked over TLS alone; write the directory that "
+            f"holds {', '.join(CERTIFICATES)}"
+        )
+
+
 def _collisions(settings: Settings) -> Iterator[str]:
     addresses = [listener.address for listener in settings.listeners]
     if not addresses:
@@ -157,7 +169,7 @@ def _collisions(settings: Settings) -> Iterator[str]:
     for listener in settings.listeners:
         if addresses.count(listener.address) > 1:
             yield f"{listener.limits.prefix}_LISTEN: {listener.address} is another role's address too"
-    sockets = [settings.engine, *(address.path for address in addresses)]
+    sockets = [address.path for address in (settings.engine, *addresses)]
     for name, path in settings.bind_paths():
         for socket in filter(None, sockets):
             if is_below(socket, path):

@@ -44,6 +44,10 @@ def unix_path(text: str) -> str:
     return host_path.normal(text.removeprefix("unix://"))
 
 
+def optional_path(text: str) -> str:
+    return host_path.normal(text) if text else ""
+
+
 def address(text: str) -> Address:
     match = re.fullmatch(r"tcp://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
     if match and 0 < int(match[2]) < 65536:
