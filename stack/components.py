@@ -72,10 +72,17 @@ WORKER_DIND = Component(
     variant="dind",
     sample="weather/weather_dind",
 )
+WORKER_PODMAN = Component(
+    "worker-podman",
+    "worker-podman",
+    images=("flows", "worker-podman", "podman"),
+    sources=WORKER_DOCKER.sources,
+    sample="weather/weather_podman",
+)
 CLIENT = Component("client", "client", images=("flows",), sources=(*FLOW_SOURCES, "client/deployments"))
 
 # The components that run flows, in the order in which the first of them owns what they share.
-WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER, WORKER_DIND)
+WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER, WORKER_DIND, WORKER_PODMAN)
 
 # In the order of starting: the API first, who registers last. The first of those chosen owns the site's network.
 ALL: tuple[Component, ...] = (SERVER, REGISTRY, *WORKERS, CLIENT)

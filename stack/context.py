@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import dockerworkers, images, pools, registry
+from stack import addresses, dockerworkers, images, pools, registry
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
-SERVER_PORT_INSIDE = 4200
 SECONDS_PER_DAY = 86400
 REGISTRY_HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
 
@@ -26,7 +25,7 @@ def context(site: Settings) -> dict[str, Any]:
         "IMAGE": image,
         "RUNNING": names,
         "PROCESS_API_URL": site.PREFECT_API_URL or f"http://127.0.0.1:{site.SERVER_PORT}/api",
-        "API_URL": site.PREFECT_API_URL or f"http://server:{SERVER_PORT_INSIDE}/api",
+        "API_URL": addresses.api_url(site),
         "UI_API_URL": site.SERVER_UI_API_URL or "/api",
         "LOGIN_REQUIRED": bool(site.PREFECT_API_AUTH_STRING) and site.SERVER_AUTH,
         "LABELS": {"site": site.SITE} | site.SITE_LABELS,
@@ -74,7 +73,17 @@ def _owner(names: set[str], order: tuple[Component, ...]) -> str:
 def _images(site: Settings) -> dict[str, str]:
     references = {
         name: images.reference(name, REPO, bases(site))
-        for name in ("prefect", "postgres", "redis", "registry", "flows", "worker-docker", "dind")
+        for name in (
+            "prefect",
+            "postgres",
+            "redis",
+            "registry",
+            "flows",
+            "worker-docker",
+            "dind",
+            "worker-podman",
+            "podman",
+        )
     }
     return references | ({"flows": site.AGENT_IMAGE} if site.AGENT_IMAGE else {})
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from stack.components import WORKER_DIND, WORKER_DOCKER, Component
+from stack.addresses import api_url, full_name
+from stack.components import WORKER_DIND, WORKER_DOCKER, WORKER_PODMAN, Component
 from stack.settings import Settings
 
 # The folder inside every container of a site, and what a site keeps for its runs below it. Code is for reading: a flow
@@ -23,7 +24,8 @@ class DockerWorkers:
     `proxied` is false; empty for one that is asked over TLS. `address` is where the proxy then finds it.
     `nested` is the service of this component that holds the engine, empty for the machine's own, and `client` the
     command that asks the engine there. `sources` is what the engine mounts for each of SHARED: the name of a volume, or
-    a path where it runs. `network` is the one that containers join, `user` who they are by default.
+    a path where it runs. `network` is the one that containers join, `api_url` where they
+    find the API, `user` who they are by default.
     """
 
     component: Component
@@ -41,6 +43,7 @@ class DockerWorkers:
     socket: str
     sources: dict[str, str]
     network: str
+    api_url: str
     address: str = "unix:///var/run/docker.sock"
     nested: str = ""
     client: str = "docker"
@@ -85,6 +88,7 @@ def docker(site: Settings) -> DockerWorkers:
         socket=f"{site.DOCKER_SOCKET}:/var/run/docker.sock",
         sources={name: f"{site.SITE}-{name}" for name in SHARED},
         network=site.SITE,
+        api_url=api_url(site),
         bind_paths=site.DOCKER_BIND_PATHS,
     )
 
@@ -107,11 +111,41 @@ def dind(site: Settings) -> DockerWorkers:
         socket="",
         sources={name: f"{STORAGE}/{name}" for name in SHARED},
         network=site.SITE,
+        api_url=api_url(site),
         address="tcp://dind:2376",
         nested="dind",
     )
 
 
+def podman(site: Settings) -> DockerWorkers:
+    """Containers on a Podman in a container of the site, or on the one of this machine whose socket the site names."""
+    nested = not site.PODMAN_SOCKET
+    return DockerWorkers(
+        component=WORKER_PODMAN,
+        kind="podman",
+        engine="Podman",
+        image="worker-podman",
+        pool=site.PODMAN_POOL,
+        replicas=site.PODMAN_REPLICAS,
+        limit=site.PODMAN_LIMIT,
+        query_seconds=site.DOCKER_QUERY_SECONDS,
+        job_image=site.DOCKER_JOB_IMAGE,
+        job_memory=site.DOCKER_JOB_MEMORY,
+        job_cpus=site.DOCKER_JOB_CPUS,
+        proxied=True,
+        # The folder and not the file: a Podman that starts again makes another file.
+        socket="engine:/run/podman" if nested else f"{site.PODMAN_SOCKET}:/run/podman/podman.sock",
+        sources={name: f"{STORAGE}/{name}" if nested else f"{site.SITE}-{name}" for name in SHARED},
+        network=site.SITE,
+        # Podman's resolver answers names without a dot itself.
+        api_url=api_url(site, full_name(site)) if nested else api_url(site),
+        address="unix:///run/podman/podman.sock",
+        nested="podman" if nested else "",
+        client="podman",
+        bind_paths=[] if nested else site.DOCKER_BIND_PATHS,
+    )
+
+
 def every(site: Settings) -> dict[str, DockerWorkers]:
     """By the name of their component."""
-    return {workers.component.name: workers for workers in (docker(site), dind(site))}
+    return {workers.component.name: workers for workers in (docker(site), dind(site), podman(site))}

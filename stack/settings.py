@@ -272,6 +272,25 @@ class DindSettings(Section):
     DIND_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
 
 
+class PodmanSettings(Section):
+    """worker-podman/: workers that make containers on Podman"""
+
+    PODMAN_POOL: values.PoolName = setting(
+        "podman_pool",
+        "Work pool of these workers; what their flow containers are like is said by DOCKER_JOB_IMAGE and the like.",
+        "podman_pool_b",
+    )
+    PODMAN_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
+    PODMAN_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    PODMAN_SOCKET: values.FilePath = setting(
+        "",
+        "Socket of this machine's own Podman, rootful or rootless, where the component runs on that Podman too "
+        "(worker-podman/README.md). Empty: a Podman in a container beside the workers.",
+        "/run/podman/podman.sock",
+        optional=True,
+    )
+
+
 class ClientSettings(Section):
     """client/: flows and their registration"""
 
@@ -293,12 +312,20 @@ SECTIONS: tuple[type[Section], ...] = (
     AgentSettings,
     DockerSettings,
     DindSettings,
+    PodmanSettings,
     ClientSettings,
 )
 
 
 class Settings(
-    SiteSettings, ServerSettings, RegistrySettings, AgentSettings, DockerSettings, DindSettings, ClientSettings
+    SiteSettings,
+    ServerSettings,
+    RegistrySettings,
+    AgentSettings,
+    DockerSettings,
+    DindSettings,
+    PodmanSettings,
+    ClientSettings,
 ):
     """All settings of one site, checked one by one; `stack.rules` checks them against each other."""
 
