@@ -1,7 +1,8 @@
 """The images of a site: what each is called, and making those that the engine lacks.
 
-An image is a folder below `images/`, whose README.md is the page for them, or one of the folders for job images. The name of an image ends in a hash of all
-that it is made of: what is present under its name is right, and nothing needs to be compared.
+An image is a folder below `images/`, whose README.md is the page for them, or below the folders of job images. The
+name of an image ends in a hash of all that it is made of: what is present under its name is right, and nothing needs
+to be compared.
 """
 
 from collections.abc import Callable, Iterable, Mapping
