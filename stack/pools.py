@@ -78,10 +78,10 @@ def _launcher(workers: DockerWorkers, site: Settings, env: dict[str, str]) -> di
 
 
 def _algorithm(image: str) -> dict[str, Any]:
-    """What a launch runs that is asked for nothing else: principal components of the data in the image."""
+    """The docker_params of a launch that is asked for nothing else: principal components of the data in the image."""
     name, _, tag = image.rpartition(":")
-    asked = {"image_name": name, "image_tag": tag, "command": "python /app/pca.py"}
-    return {"docker_params": asked | {"volumes": [f"{STORAGE}/{RESULTS}:/app/results"]}}
+    volumes = [f"{STORAGE}/{RESULTS}:/app/results"]
+    return {"image_name": name, "image_tag": tag, "command": "python /app/pca.py", "volumes": volumes}
 
 
 def _proxied(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:

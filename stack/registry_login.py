@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from stack import registry, trust
 from stack.settings import Settings
 
 LOGIN_SECONDS = 30
+# An engine that runs reads the hosts file anew every five seconds; until then it may not know the registry's name.
+NAMES_SECONDS = 7
+UNKNOWN = "no such host"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def logged_in(settings: Settings) -> Iterator[Docker]:
     with tempfile.TemporaryDirectory() as folder:
         # Another configuration would also mean another engine, for a user who has chosen one by `docker context`.
         environment = os.environ | {"DOCKER_HOST": _engine_address(), "DOCKER_CONFIG": folder}
-        yield Docker(environment, _log_in(settings, environment))
+        yield Docker(environment, _refusal(settings, environment))
 
 
 def failure(settings: Settings, refusal: str) -> str:
@@ -47,8 +51,15 @@ def last_line(text: str) -> str:
     return text.strip().splitlines()[-1] if text.strip() else "no reason given"
 
 
+def _refusal(settings: Settings, environment: dict[str, str]) -> str:
+    """Why the login failed; empty where it did not."""
+    deadline = time.monotonic() + NAMES_SECONDS
+    while UNKNOWN in (refusal := _log_in(settings, environment)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return refusal
+
+
 def _log_in(settings: Settings, environment: dict[str, str]) -> str:
-    """Why that failed; empty where it did not."""
     address = registry.address(settings)
     command = ["docker", "login", "--username", settings.REGISTRY_USER, "--password-stdin", address]
     try:
@@ -73,7 +84,7 @@ _MENDS = {
     "refused": "start it with `make up`",
     "no answer": "start it with `make up`, or correct REGISTRY_HOST and REGISTRY_PORT",
     "x509": _TRUST,
-    "no such host": _TRUST,
+    UNKNOWN: _TRUST,
     "HTTP response to HTTPS": "REGISTRY_TLS=false: tell the engine that it may, as registry/README.md says",
 }
 

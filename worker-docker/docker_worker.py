@@ -16,22 +16,22 @@ from flows.containers.engine import DEFAULT_HOST
 from flows.containers.errors import EngineError
 from flows.containers.mends import JOB, refused, unreachable
 from prefect.cli import app
-from prefect_docker.worker import DockerWorker, DockerWorkerJobConfiguration, DockerWorkerResult  # type: ignore[import-untyped]
+from prefect_docker import worker as prefect_worker  # type: ignore[import-untyped]
 from requests import RequestException, Response
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 # Prefect notes that this class serves work pools of the type `docker` in place of its own: that is the purpose.
-warnings.filterwarnings("ignore", message="Type 'MendingDockerWorker'")
+warnings.filterwarnings("ignore", message="Type 'DockerWorker'")
 
 
-class MendingDockerWorker(DockerWorker):  # type: ignore[misc]  # Prefect ships no types for it
+class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefect ships no types for it
     """A Docker worker whose crashed runs say what to mend."""
 
     async def run(
-        self, flow_run: "FlowRun", configuration: DockerWorkerJobConfiguration, task_status: Any = None
-    ) -> DockerWorkerResult:
+        self, flow_run: "FlowRun", configuration: prefect_worker.DockerWorkerJobConfiguration, task_status: Any = None
+    ) -> prefect_worker.DockerWorkerResult:
         """Raises EngineError for what the engine, its proxy or a registry refused, anything else as it comes."""
         try:
             return await super().run(flow_run, configuration, task_status)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from stack import envfile, templates
 from stack import site as stack_site
-from stack import templates
 from stack.components import ALL
 from stack.settings import Settings
 from tests.compose.conftest import LABELS, SECRETS, Variant, compose_config
@@ -20,6 +20,8 @@ from tests.sites import REPO
 # What runs until it is stopped, and what runs once at each start.
 LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry"}
 ONCE = {"migrate", "flows", "client"}
+# What render made by itself.
+MADE = ("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET")
 DOCKER_SOCKET = "/var/run/docker.sock"  # the host's own
 REPLICAS = {"agent": "AGENT_REPLICAS", "worker-docker": "DOCKER_REPLICAS"}
 ISOLATED = {"flows", "socket-proxy"}
@@ -88,8 +90,9 @@ def test_nothing_says_latest(variants: list[Variant]) -> None:
 
 
 def test_secrets_stand_in_no_file_but_their_own(variants: list[Variant]) -> None:
-    parts = [*SECRETS.values(), "a-login-that-stands-nowhere"]
     for variant in variants:
+        made = envfile.read(variant.root / ".env").values()
+        parts = [*SECRETS.values(), "a-login-that-stands-nowhere", *(made[key] for key in MADE if key in made)]
         for path in (path for path in variant.root.rglob("*") if path.is_file()):
             if path.parent.name != "secrets" and path.name != ".env":
                 content = path.read_text(encoding="utf-8")
@@ -103,8 +106,9 @@ def test_secrets_go_in_as_files_of_those_who_need_them(variants: list[Variant]) 
             assert given <= set(variant.configs[component].get("secrets", {}))
             assert name not in ISOLATED or not given
             login = {"PREFECT_API_AUTH_STRING"} if variant.settings.get("SERVER_AUTH") != "false" else set()
+            registry = {"REGISTRY_PASSWORD"} if name == "client" and "registry" in variant.configs else set()
             if name in {"worker", "client", "reaper"}:
-                assert given == login, "a worker hands its environment to its runs: no secret of the database"
+                assert given == login | registry, "a worker hands its environment to its runs: no other secret"
 
 
 def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Variant]) -> None:

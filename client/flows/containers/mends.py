@@ -50,7 +50,8 @@ _MENDS = (
     ),
     (
         r"no such host|server misbehaving|name resolution",
-        "make the registry's name resolve on the engine's machine, or correct {registry}",
+        "make the registry's name resolve on the engine's machine (`make trust-registry` as root), "
+        "or correct {registry}",
     ),
     (
         r"connection refused|i/o timeout|deadline exceeded|Client\.Timeout|no route to host|is unreachable|\bEOF\b",
