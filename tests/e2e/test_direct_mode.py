@@ -85,8 +85,16 @@ class Trusted:
             path = f"/block_types/slug/{BLOCK.replace('/', '/block_documents/name/')}?include_secrets=true"
             return dict(client.get(path).raise_for_status().json())
 
-    def containers(self, run: str) -> list[dict[str, Any]]:
-        return running.containers(self.site, f"label=io.prefect.flow-run-id={run}")
+    def container(self, run: str) -> dict[str, Any]:
+        """`docker inspect` of the run's own container, as soon as there is one."""
+        labels = [f"label=io.prefect.flow-run-id={run}", "label=site.managed=worker"]
+        running.until(f"run {run} has a container", lambda: running.containers(self.site, *labels))
+        return running.containers(self.site, *labels)[0]
+
+    def result(self, path: str) -> dict[str, Any]:
+        """A file of JSON that a run left in the site's results."""
+        volume = f"--volume={self.site.name}-results:/r:ro"
+        return dict(json.loads(docker("run", "--rm", volume, local("weather"), "cat", f"/r/{path}")))
 
 
 @pytest.fixture(scope="module")
@@ -150,43 +158,50 @@ class TestPush:
         assert HARD_PASSWORD not in "\n".join([*trusted.first, *trusted.second])
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Runs that were started together: from the registry, a launch from there, and from an image of this engine.
+
+    `containers` is `docker inspect` of each one's own, taken while it was there: the reaper removes it afterwards.
+    """
+
+    direct: str
+    launched: str
+    of_this_engine: str
+    containers: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def runs(trusted: Trusted) -> Runs:
+    trusted.forget_images()
+    direct, launched = trusted.start(DIRECT), trusted.start(LAUNCHER)
+    of_this_engine = trusted.start(DIRECT, image=local("weather"))
+    containers = {run: trusted.container(run) for run in (direct, launched, of_this_engine)}
+    states = trusted.ended(*containers)
+    assert [state["type"] for state in states] == ["COMPLETED"] * 3, states
+    assert trusted.present() == set(IMAGES)
+    return Runs(direct, launched, of_this_engine, containers)
+
+
 class TestRun:
-    def test_is_pulled_with_the_sites_login_and_holds_its_code(self, trusted: Trusted) -> None:
-        trusted.forget_images()
-        run = trusted.start(DIRECT)
-        (state,) = trusted.ended(run)
-        assert state["type"] == "COMPLETED", state
-        assert trusted.present() == {"weather"}
-        (container,) = trusted.containers(run)
+    def test_is_a_container_of_the_pulled_image_which_holds_its_code(self, trusted: Trusted, runs: Runs) -> None:
+        container = runs.containers[runs.direct]
         assert container["Config"]["Image"] == trusted.image("weather")
         assert container["Config"]["User"] == "1000:1000"
         assert {mount["Destination"] for mount in container["Mounts"]} == {"/srv/site/results"}
-        figures = f"cat /r/weather/{run}/figures.json"
-        volume = f"--volume={trusted.site.name}-results:/r:ro"
-        written = json.loads(docker("run", "--rm", volume, local("weather"), *figures.split()))
-        assert (written["host"], written["hours"]) == (container["Config"]["Hostname"], 26115)
+        figures = trusted.result(f"weather/{runs.direct}/figures.json")
+        assert (figures["host"], figures["hours"]) == (container["Config"]["Hostname"], 26115)
 
-    def test_the_same_image_serves_where_there_is_no_registry(self, trusted: Trusted) -> None:
+    def test_the_same_image_serves_where_there_is_no_registry(self, trusted: Trusted, runs: Runs) -> None:
         """By the name that it has on the engine that made it: what its deployment says on such a site."""
-        run = trusted.start(DIRECT, image=local("weather"))
-        assert trusted.ended(run)[0]["type"] == "COMPLETED"
-        assert trusted.containers(run)[0]["Config"]["Image"] == local("weather")
+        assert runs.containers[runs.of_this_engine]["Config"]["Image"] == local("weather")
 
-    def test_a_launch_pulls_with_the_same_login(self, trusted: Trusted) -> None:
-        trusted.forget_images()
-        run = trusted.start(LAUNCHER)
-        (state,) = trusted.ended(run)
-        assert state["type"] == "COMPLETED", state
-        assert trusted.present() == {"pca"}
-        volume = f"--volume={trusted.site.name}-results:/r:ro"
-        summary = json.loads(docker("run", "--rm", volume, local("pca"), "cat", f"/r/{run}/summary.json"))
+    def test_a_launch_without_parameters_is_the_algorithm_from_the_registry(self, trusted: Trusted, runs: Runs) -> None:
+        summary = trusted.result(f"{runs.launched}/summary.json")
         assert (summary["task"], summary["components"]) == ("train", 10)
 
-    def test_no_container_shows_the_password(self, trusted: Trusted) -> None:
-        for run in (trusted.start(DIRECT), trusted.start(LAUNCHER)):
-            assert trusted.ended(run)[0]["type"] == "COMPLETED"
-        containers = running.containers(trusted.site)
-        assert len([one for one in containers if "io.prefect.flow-run-id" in one["Config"]["Labels"]]) >= 2
+    def test_no_container_shows_the_password(self, trusted: Trusted, runs: Runs) -> None:
+        containers = [*runs.containers.values(), *running.containers(trusted.site)]
         assert trusted.block()["data"]["password"] == HARD_PASSWORD
         for ensure_ascii in (True, False):
             shown = json.dumps([one["Config"] | one["HostConfig"] for one in containers], ensure_ascii=ensure_ascii)
@@ -227,7 +242,7 @@ class TestRefusals:
         assert state["message"].startswith(f"image {trusted.image('pca')} cannot be pulled: unauthorized")
         assert state["message"].endswith(f"; {LOGIN} SITE_REGISTRY_BLOCK names, or `docker login`")
         assert f"block              {BLOCK}  changed: password" in trusted.register("registration.yaml").splitlines()
-        assert trusted.ended(trusted.start(DIRECT))[0]["type"] == "COMPLETED"
+        assert trusted.block()["data"] == block["data"]
 
     def test_a_registry_that_is_down(self, trusted: Trusted) -> None:
         trusted.forget_images()
