@@ -45,7 +45,7 @@ class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefec
 def mended(error: Exception, image: str) -> EngineError | None:
     """What an exception of the Docker SDK, or of Prefect about it, says, and what to do; None for any other."""
     if isinstance(error, APIError) and error.response is not None:
-        return refused(error.response.status_code, _call(error.response), _words(error), JOB)
+        return refused(error.response.status_code, _call(error.response), error.explanation or str(error), JOB)
     if isinstance(error, RequestException):
         return unreachable(_host(), str(error))
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, DockerException):  # before the first call
@@ -60,11 +60,6 @@ def _call(response: Response) -> str:
     """`POST /containers/create`, without the version of the API."""
     path = urlsplit(response.request.path_url).path
     return f"{response.request.method} {re.sub('^/v[0-9.]+', '', path)}"
-
-
-def _words(error: APIError) -> str:
-    told = error.explanation or str(error)
-    return told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
 
 
 def _host() -> str:

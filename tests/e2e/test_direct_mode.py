@@ -134,6 +134,8 @@ class TestPush:
             f"this machine's engine cannot use {docker_site.registry} yet: the name {host} does not resolve, and "
             f"/etc/docker/certs.d/{docker_site.registry}/ca.crt is missing; run `make trust-registry` as root"
         ]
+        # The worker was first, with a template that names a block which was not made yet.
+        assert [line.split(maxsplit=2)[-1] for line in lines if line.startswith("pool ")][-1] == "changed: description"
         for deployment in (DIRECT, LAUNCHER):
             assert [line.split()[-1] for line in lines if f" {deployment} " in line] == ["made"]
 
