@@ -63,6 +63,8 @@ class Shared:
         self.kept: SiteUnderTest | None = None
 
     def take(self) -> SiteUnderTest:
+        if self.kept and not running.living(self.kept):  # a test of `down` has had it
+            self.discard()
         self.kept = self.kept or self.bring_up()
         try:
             running.until_healthy(self.kept)

@@ -15,7 +15,7 @@ from stack.context import bases
 from stack.settings import Settings
 from tests import sites
 from tests.e2e import running
-from tests.e2e.conftest import HARD_PASSWORD, DockerSite
+from tests.e2e.conftest import HARD_PASSWORD, UP
 from tests.e2e.trusted import forget
 from tests.sites import SiteUnderTest, docker
 
@@ -33,19 +33,30 @@ def local(name: str) -> str:
     return images.reference(name, sites.REPO, bases(Settings()))
 
 
+def registry(site: SiteUnderTest) -> str:
+    return f"{site.env['REGISTRY_HOST']}:{site.env['REGISTRY_PORT']}"
+
+
+def in_registry(site: SiteUnderTest, name: str) -> str:
+    return f"{registry(site)}/{local(name).removeprefix('localhost/')}"
+
+
 @dataclass(frozen=True)
 class Trusted:
     """The site once its machine trusts the registry: what doctor said before, and the next two `up`s."""
 
     site: SiteUnderTest
-    registry: str
     doctor: list[str]
     first: list[str]
     second: list[str]
     commands: str
 
+    @property
+    def registry(self) -> str:
+        return registry(self.site)
+
     def image(self, name: str) -> str:
-        return f"{self.registry}/{local(name).removeprefix('localhost/')}"
+        return in_registry(self.site, name)
 
     def forget_images(self) -> None:
         """Takes them from the engine, so that the next run pulls."""
@@ -98,20 +109,20 @@ class Trusted:
 
 
 @pytest.fixture(scope="module")
-def trusted(docker_site: DockerSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusted]:
+def trusted(docker_site: SiteUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusted]:
     if os.geteuid() != 0:
         pytest.skip("root alone may tell an engine of a registry")
-    site, log = docker_site.site, tmp_path_factory.mktemp("docker") / "commands"
+    site, log = docker_site, tmp_path_factory.mktemp("docker") / "commands"
     try:
         site.render("trust")
         doctor = site.render("doctor", check=False).stdout.splitlines()
         with pytest.MonkeyPatch.context() as user:
             user.setenv("PATH", f"{recording_docker(log)}{os.pathsep}{os.environ['PATH']}")
             first, second = (site.render("up").stdout.splitlines() for _ in range(2))
-        yield Trusted(site, docker_site.registry, doctor, first, second, log.read_text())
+        yield Trusted(site, doctor, first, second, log.read_text())
     finally:
-        forget(docker_site.registry.partition(":")[0])
-        docker("image", "rm", *(f"{docker_site.registry}/{local(name).removeprefix('localhost/')}" for name in IMAGES))
+        forget(site.env["REGISTRY_HOST"])
+        docker("image", "rm", *(in_registry(site, name) for name in IMAGES))
 
 
 def recording_docker(log: Path) -> Path:
@@ -124,15 +135,15 @@ def recording_docker(log: Path) -> Path:
 
 
 class TestPush:
-    def test_an_engine_that_does_not_trust_the_registry_leaves_it_out(self, docker_site: DockerSite) -> None:
+    def test_an_engine_that_does_not_trust_the_registry_leaves_it_out(self, docker_site: SiteUnderTest) -> None:
         """And registers all the same: the images may come from another machine."""
-        host = docker_site.registry.partition(":")[0]
-        lines = docker_site.up.splitlines()
+        address, host = registry(docker_site), docker_site.env["REGISTRY_HOST"]
+        lines = (docker_site.root / UP).read_text().splitlines()
         assert f"image {' and '.join(IMAGES)}: not pushed; run `make up` again then" in lines
         assert not [line for line in lines if "pushing" in line]
         assert [line for line in lines if line.startswith("this machine's engine cannot use ")] == [
-            f"this machine's engine cannot use {docker_site.registry} yet: the name {host} does not resolve, and "
-            f"/etc/docker/certs.d/{docker_site.registry}/ca.crt is missing; run `make trust-registry` as root"
+            f"this machine's engine cannot use {address} yet: the name {host} does not resolve, and "
+            f"/etc/docker/certs.d/{address}/ca.crt is missing; run `make trust-registry` as root"
         ]
         # The worker was first, with a template that names a block which was not made yet.
         assert [line.split(maxsplit=2)[-1] for line in lines if line.startswith("pool ")][-1] == "changed: description"
