@@ -46,8 +46,10 @@ bench: .venv/.dev ## measurements, as ratios
 
 lock: .venv/.dev ## the lock files, made anew from the .in files
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
-	for name in requirements images/prefect/requirements images/flows/requirements; do \
+	for name in requirements images/prefect/requirements images/flows/requirements \
+	    client/direct/weather/requirements client/algorithms/pca/requirements; do \
 	    $(LOCK) -c requirements-dev.txt $$name.in -o $$name.txt || exit 1; done
+	$(LOCK) --no-deps client/algorithms/pca/data.in -o client/algorithms/pca/data.txt
 
 .venv: .venv/.installed ## the Python environment, from the lock
 

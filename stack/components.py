@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from stack.imagebuild_recipe import JOB_IMAGES
+
 
 @dataclass(frozen=True)
 class Component:
@@ -61,7 +63,14 @@ WORKER_DOCKER = Component(
     "worker-docker",
     "worker-docker",
     images=("flows", "worker-docker"),
-    sources=(*FLOW_SOURCES, "client/reaper", "worker-docker/proxy", "worker-docker/as-socket-group.sh"),
+    sources=(
+        *FLOW_SOURCES,
+        *JOB_IMAGES,
+        "client/reaper",
+        "worker-docker/proxy",
+        "worker-docker/as-socket-group.sh",
+        "worker-docker/docker_worker.py",
+    ),
     sample="weather/weather_docker",
 )
 WORKER_DIND = Component(

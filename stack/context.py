@@ -18,7 +18,7 @@ REGISTRY_HEALTH_PORT = 5001  # inside its container, on loopback; the next one w
 def context(site: Settings) -> dict[str, Any]:
     """The names that templates use besides the settings themselves."""
     names = {component.name for component in chosen(site.COMPONENTS)}
-    image, workers = _images(site), dockerworkers.every(site)
+    image, jobs, workers = _images(site), job_images(site), dockerworkers.every(site)
     running = [each for name, each in workers.items() if name in names]
     return site.model_dump() | {
         "PROJECT": {component.name: component.project(site.SITE) for component in ALL},
@@ -37,12 +37,15 @@ def context(site: Settings) -> dict[str, Any]:
         "REGISTRY": registry.address(site),
         "REGISTRY_URL": registry.url(site),
         "REGISTRY_USED": registry.is_used(site),
+        "REGISTRY_LOGIN": registry.has_login(site),
+        "REGISTRY_BLOCK": {"type": registry.BLOCK_TYPE, "name": registry.BLOCK},
+        "JOB_IMAGE": jobs,
         "REGISTRY_CA_PATH": registry.ca_path(site),
         "REGISTRY_HEALTH_PORT": REGISTRY_HEALTH_PORT + (site.REGISTRY_PORT == REGISTRY_HEALTH_PORT),
         "STORAGE": dockerworkers.STORAGE,
         "POOL_ENV": {},
         "DOCKER_WORKERS": workers,
-        "POOLS": {name: pools.of(each, site, image["flows"]) for name, each in workers.items()},
+        "POOLS": {name: pools.of(each, site, image["flows"], jobs) for name, each in workers.items()},
         "RUNNING_DOCKER_WORKERS": running,
         "DEPLOYMENT_FILES": ["prefect.yaml", *(f"prefect-{each.kind}.yaml" for each in running)],
         "ALLOWED_IMAGES": ",".join(_allowed_images(site)),
@@ -86,6 +89,18 @@ def _images(site: Settings) -> dict[str, str]:
         )
     }
     return references | ({"flows": site.AGENT_IMAGE} if site.AGENT_IMAGE else {})
+
+
+def local_job_images(site: Settings) -> dict[str, str]:
+    """What the images that jobs run in are called on the engine that made them."""
+    return {name: images.reference(name, REPO, bases(site)) for name in images.jobs(REPO)}
+
+
+def job_images(site: Settings) -> dict[str, str]:
+    """What flows call them: by the name in the site's registry, where it has one."""
+    local = local_job_images(site)
+    used = registry.is_used(site)
+    return {name: registry.name_of(site, image) if used else image for name, image in local.items()}
 
 
 def redis_url(password: str, host: str) -> str:

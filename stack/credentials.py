@@ -6,7 +6,7 @@ from stack import registry
 from stack.authority import CLIENT as CLIENT_USAGE
 from stack.authority import SERVER as SERVER_USAGE
 from stack.authority import Authority
-from stack.components import REGISTRY, SERVER, WORKER_DIND, Component
+from stack.components import CLIENT, REGISTRY, SERVER, WORKER_DIND, Component
 from stack.context import redis_string, redis_url
 from stack.errors import SiteError
 from stack.files import MOUNTED_SECRET, SECRET_FOLDER, File
@@ -43,7 +43,14 @@ def _files(folder: str, secrets: dict[str, str]) -> list[File]:
 def _texts(component: Component, site: Settings, root: Path) -> dict[str, str]:
     if component == SERVER:
         return _server(site)
-    return {"htpasswd": _htpasswd(site, root)} if component == REGISTRY else _login(site)
+    if component == REGISTRY:
+        return {"htpasswd": _htpasswd(site, root)}
+    return _login(site) | (_registry_login(site) if component == CLIENT else {})
+
+
+def _registry_login(site: Settings) -> dict[str, str]:
+    """For the registrar, who makes a block of it: workers and flows ask the API, and have it in no environment."""
+    return {"REGISTRY_PASSWORD": site.REGISTRY_PASSWORD} if registry.has_login(site) else {}
 
 
 def _htpasswd(site: Settings, root: Path) -> str:

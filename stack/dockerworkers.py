@@ -50,10 +50,10 @@ class DockerWorkers:
     user: str = PREFECT_USER
     bind_paths: list[str] = field(default_factory=list)
 
-    def mounts(self) -> list[str]:
-        """What every flow container has: SOURCE:TARGET or SOURCE:TARGET:ro."""
+    def mounts(self, *names: str) -> list[str]:
+        """Those of these names, or what every flow container has: SOURCE:TARGET or SOURCE:TARGET:ro."""
         modes = {CODE: ":ro", RESULTS: "", WORK: ""}
-        return [f"{self.sources[name]}:{STORAGE}/{name}{mode}" for name, mode in modes.items()]
+        return [f"{self.sources[name]}:{STORAGE}/{name}{modes[name]}" for name in names or modes]
 
     def volumes(self, *names: str) -> str:
         """Those of these names that the engine knows as volumes, in the form of the proxy's settings."""

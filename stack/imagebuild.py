@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack import imagebuild_debian, imagebuild_engine
 from stack.errors import SiteError
-from stack.imagebuild_recipe import DEBIAN, Recipe
+from stack.imagebuild_recipe import DEBIAN, FLOWS, Recipe
 from stack.imagebuild_secrets import secrets
 
 LOGS = Path(".cache") / "images"
@@ -95,6 +95,7 @@ class Builder:
             *(f"--build-arg={argument}" for argument in arguments),
             *(f"--secret=id={name},src={path}" for name, path in files.items()),
             *(f"--label={name}={value}" for name, value in self.labels.items()),
+            *([f"--build-context=flows={recipe.root / FLOWS}"] if recipe.flows else []),
             str(recipe.folder),
         ]
 

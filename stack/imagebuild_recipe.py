@@ -1,4 +1,4 @@
-"""A recipe: the folder below `images/` that one image is made from, and what the image is called."""
+"""A recipe: the folder that one image is made from, and what the image is called."""
 
 import hashlib
 import re
@@ -9,14 +9,21 @@ from pathlib import Path
 
 from stack.errors import SiteError
 
-REPOSITORY = "localhost/prefect-site"
+LOCAL = "localhost/"  # an image of this name is on one engine alone, and never looked for elsewhere
+REPOSITORY = f"{LOCAL}prefect-site"
 DEBIAN = "debian"
 DEBIAN_RELEASE = "bookworm"
 HASH_DIGITS = 12
 NO_PART = (".in", ".pyc")
+# The site's own images, those that hold a flow, those of algorithms: a folder for each image.
+SITE_IMAGES = "images"
+JOB_IMAGES = ("client/direct", "client/algorithms")
+# The folder that a Dockerfile knows as `flows`.
+FLOWS = "client/flows"
 
 _BASE = re.compile(r"^ARG BASE_IMAGE=(\S+)$", re.MULTILINE)
 _PARENT = re.compile(r"^ARG (?!BASE)([A-Z_]+)_IMAGE\b", re.MULTILINE)
+_FROM_FLOWS = re.compile(r"^COPY (?:--\S+ )*--from=flows (?:--\S+ )*(.+) \S+$", re.MULTILINE)
 _MAJOR = re.compile(r":(\d+)[^/]*$")
 
 
@@ -30,7 +37,8 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        return self.root / "images" / self.name
+        places = [self.root / place / self.name for place in (SITE_IMAGES, *JOB_IMAGES)]
+        return next((place for place in places if place.is_dir()), places[0])
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -40,6 +48,20 @@ class Recipe:
         if not parts:
             raise SiteError(f"{self.folder}: there is no recipe of an image called {self.name}")
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in parts}
+
+    @cached_property
+    def flows(self) -> dict[str, bytes]:
+        """Path below client/flows -> content, for what the Dockerfile copies from there."""
+        named = [name for line in _FROM_FLOWS.findall(self._text("Dockerfile")) for name in line.split()]
+        return {path: content for name in named for path, content in self._flow(name).items()}
+
+    def _flow(self, name: str) -> dict[str, bytes]:
+        folder, wanted = self.root / FLOWS, self.root / FLOWS / name
+        below = sorted(path for path in wanted.rglob("*") if path.is_file() and path.suffix not in NO_PART)
+        found = [wanted] if wanted.is_file() else below
+        if not found:
+            raise SiteError(f"{self.folder / 'Dockerfile'}: copies {name} from flows, and {folder} has no such file")
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
     @property
     def base(self) -> str:
@@ -74,7 +96,8 @@ class Recipe:
         """Over every input with its length, so that no two sets of inputs read the same."""
         digest = hashlib.sha256()
         parents = [parent.reference for parent in self.parents]
-        inputs = [*(part for item in self.files.items() for part in item), self.base, *parents]
+        files = [*self.files.items(), *self.flows.items()]
+        inputs = [*(part for item in files for part in item), self.base, *parents]
         for value in inputs:
             data = value.encode() if isinstance(value, str) else value
             digest.update(b"%d:%b" % (len(data), data))

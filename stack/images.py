@@ -1,14 +1,15 @@
 """The images of a site: what each is called, and making those that the engine lacks.
 
-An image is a folder below `images/`, whose README.md is the page for them. The name of an image ends in a hash of all
-that it is made of: what is present under its name is right, and nothing needs to be compared.
+An image is a folder below `images/`, whose README.md is the page for them, or below the folders of job images. The
+name of an image ends in a hash of all that it is made of: what is present under its name is right, and nothing needs
+to be compared.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from stack.imagebuild_recipe import Recipe
+from stack.imagebuild_recipe import JOB_IMAGES, Recipe
 
 NO_BASES: Mapping[str, str] = MappingProxyType({})
 
@@ -16,6 +17,12 @@ NO_BASES: Mapping[str, str] = MappingProxyType({})
 def reference(name: str, root: Path, bases: Mapping[str, str] = NO_BASES) -> str:
     """The image's full name. Reads a few files and asks no engine. Raises SiteError where there is no such image."""
     return Recipe(name, root, bases).reference
+
+
+def jobs(root: Path) -> list[str]:
+    """The images that jobs run in: those that hold a flow, and those of algorithms."""
+    recipes = [path for place in JOB_IMAGES for path in sorted((root / place).glob("*/Dockerfile"))]
+    return [path.parent.name for path in recipes]
 
 
 def ensure(  # noqa: PLR0913, PLR0917

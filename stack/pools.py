@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from stack.dockerworkers import LAUNCHER, PREFECT_USER, STORAGE, DockerWorkers
+from stack import registry
+from stack.dockerworkers import LAUNCHER, PREFECT_USER, RESULTS, STORAGE, DockerWorkers
 from stack.settings import Settings
 
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
@@ -14,7 +15,11 @@ HOST = "host"  # what engines call their own network
 
 @dataclass(frozen=True)
 class Pool:
-    """The defaults of a pool's flow containers; `launcher` is what one that starts others has besides."""
+    """The defaults of a pool's flow containers.
+
+    `credentials` refers to the block with the login for pulls. `launcher` is what a container that starts others has
+    besides, `direct` what one has whose image holds its code.
+    """
 
     name: str
     image: str
@@ -24,7 +29,9 @@ class Pool:
     env: dict[str, str]
     memory: str
     cpus: str
+    credentials: str | None = None
     launcher: dict[str, Any] = field(default_factory=dict)
+    direct: dict[str, Any] = field(default_factory=dict)
     command: str | None = None
     user: str = PREFECT_USER
 
@@ -33,8 +40,8 @@ class Pool:
         return int(Decimal(self.cpus) * NANO)
 
 
-def of(workers: DockerWorkers, site: Settings, flows_image: str) -> Pool:
-    """The pool that these workers serve."""
+def of(workers: DockerWorkers, site: Settings, flows_image: str, jobs: dict[str, str]) -> Pool:
+    """The pool that these workers serve; `jobs` are the names of the job images."""
     env = _environment(workers, site)
     on_host = workers.network == HOST
     return Pool(
@@ -46,7 +53,9 @@ def of(workers: DockerWorkers, site: Settings, flows_image: str) -> Pool:
         env=env,
         memory=workers.job_memory,
         cpus=workers.job_cpus,
-        launcher=(_proxied if workers.proxied else _raw)(workers, env),
+        credentials=registry.BLOCK_REFERENCE if registry.has_login(site) else None,
+        launcher=_launcher(workers, site, env) | {"parameters": _algorithm(jobs["pca"])},
+        direct={"image": jobs["weather"], "volumes": workers.mounts(RESULTS)},
         user=workers.user,
     )
 
@@ -61,6 +70,18 @@ def _environment(workers: DockerWorkers, site: Settings) -> dict[str, str]:
         "SITE_NETWORK": workers.network,
         "SITE_HOST_PATHS": ":".join(workers.bind_paths),
     }
+
+
+def _launcher(workers: DockerWorkers, site: Settings, env: dict[str, str]) -> dict[str, Any]:
+    login = {"SITE_REGISTRY_BLOCK": registry.BLOCK} if registry.has_login(site) else {}
+    return (_proxied if workers.proxied else _raw)(workers, env | login)
+
+
+def _algorithm(image: str) -> dict[str, Any]:
+    """The docker_params of a launch that is asked for nothing else: principal components of the data in the image."""
+    name, _, tag = image.rpartition(":")
+    volumes = [f"{STORAGE}/{RESULTS}:/app/results"]
+    return {"image_name": name, "image_tag": tag, "command": "python /app/pca.py", "volumes": volumes}
 
 
 def _proxied(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:

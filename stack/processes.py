@@ -11,12 +11,12 @@ from pathlib import Path
 
 from stack.components import AGENT, CLIENT, SERVER
 from stack.errors import SiteError
+from stack.files import SECRET_FOLDER
 from stack.site import REPO, Site
 
 COMPONENTS = (SERVER, AGENT, CLIENT)  # what can run without a container engine
 CONFIG = "supervisord.conf"
 STATE = Path(".site") / "processes"
-SECRETS = Path(".site") / "secrets"
 LOCKS = ("images/prefect/requirements.txt", "images/flows/requirements.txt")
 START_SECONDS = 120
 # A Unix socket's path has at most 107 bytes on Linux (unix(7): sun_path, less its final zero).
@@ -106,7 +106,7 @@ def _client(site: Site, *arguments: str) -> None:
         "PREFECT_API_URL": _api_url(site),
         "PREFECT_HOME": str(site.root / STATE / "home"),
         "SITE_HOME": str(site.root / STATE / "storage"),
-        "SECRETS_DIR": str(site.root / SECRETS),
+        "SECRETS_DIR": str(site.root / CLIENT.folder / SECRET_FOLDER),
         "PYTHONPATH": str(REPO / "client"),
     }
     wrapper = str(REPO / "images" / "prefect" / "with-secrets")

@@ -3,10 +3,16 @@
 from ipaddress import ip_address
 
 from stack.components import REGISTRY, chosen
+from stack.imagebuild_recipe import LOCAL
 from stack.settings import Settings
 
 # What the engine mounts or installs as its certs.d: HOST:PORT/ca.crt, read by Docker and Podman alike.
 CERTS = ".site/certs.d"
+
+# The block with the login of the site's user, as Prefect names its type, and how a job variable refers to it. By name
+# and not by id: so the same work pool is right before the block is made, whoever makes the pool.
+BLOCK_TYPE, BLOCK = "docker-registry-credentials", "site-registry"
+BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
 
 
 def address(site: Settings) -> str:
@@ -25,6 +31,16 @@ def is_here(site: Settings) -> bool:
 def is_used(site: Settings) -> bool:
     """Whether the site has a registry, on this machine or, by its password or CA, on another."""
     return is_here(site) or bool(site.REGISTRY_PASSWORD or site.REGISTRY_CA)
+
+
+def has_login(site: Settings) -> bool:
+    """Whether this machine knows with which password the site pushes and pulls."""
+    return is_used(site) and bool(site.REGISTRY_PASSWORD)
+
+
+def name_of(site: Settings, image: str) -> str:
+    """What an image of this engine, `localhost/...`, is called in the registry."""
+    return f"{address(site)}/{image.removeprefix(LOCAL)}"
 
 
 def issues_certificate(site: Settings) -> bool:

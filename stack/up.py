@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack import compose, engine, images, nested, processes, registry, trust
+from stack import compose, engine, images, nested, processes, push, registry, trust
 from stack.components import ALL, CLIENT, SERVER, WORKERS
 from stack.context import bases
 from stack.engine import CONTAINERS
@@ -40,6 +40,8 @@ def _up_containers(site: Site) -> None:
         if component != CLIENT:
             nested.prepare(site, component)
             compose.up(site.root, component)
+    # Before registration: a schedule may start a run at once.
+    push.push(site, _say)
     if CLIENT in site.components:
         compose.run(site.root, CLIENT)
         for component in site.components:
@@ -50,7 +52,7 @@ def _up_containers(site: Site) -> None:
 
 def _make_images(site: Site) -> None:
     settings = site.settings
-    names = dict.fromkeys(name for component in site.components for name in component.images)
+    names = dict.fromkeys([name for each in site.components for name in each.images] + push.names(site))
     wanted = [name for name in names if not (name == "flows" and settings.AGENT_IMAGE)]
     bundle = Path(settings.EXTRA_CA_BUNDLE) if settings.EXTRA_CA_BUNDLE else None
     labels = settings.SITE_LABELS
@@ -70,6 +72,8 @@ def _say_registry(site: Site) -> None:
         why = ", and ".join(lack.what for lack in missing)
         advice = " and ".join(dict.fromkeys(lack.advice for lack in missing))
         print(f"this machine's engine cannot use {address} yet: {why}; {advice}")
+        if left_out := push.names(site):
+            print(f"image {' and '.join(left_out)}: not pushed; run `make up` again then")
 
 
 def _say_where(site: Site) -> None:

@@ -114,13 +114,13 @@ def apply(client: SyncPrefectClient, wanted: Registration, deployments: list[Flo
     record = Record(client, wanted.owner)
     if wanted.publish:
         yield publish.apply(wanted.publish)
+    for block_item in wanted.blocks:  # pools and deployments may refer to them
+        yield block.apply(client, block_item)
     for item in wanted.pools:
         with api.refusals(f"pool {item.name}"):
             yield pool.apply(client, item)
     for limit_item in wanted.concurrency_limits:
         yield limit.apply(client, limit_item, record)
-    for block_item in wanted.blocks:
-        yield block.apply(client, block_item)
     for deployment_item in deployments:
         with api.refusals(f"deployment {deployment_item.name}"):
             yield from deployment.apply(client, deployment_item, record)

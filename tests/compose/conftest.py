@@ -25,7 +25,7 @@ SECRETS = {
     "SERVER_REDIS_PASSWORD": "redis-password-that-stands-nowhere",
 }
 WITH_SERVER = ("server", "server agent", "server client", "server agent client", "server worker-docker", "all")
-WITHOUT_SERVER = ("agent", "client", "agent client", "worker-docker")
+WITHOUT_SERVER = ("agent", "client", "agent client", "worker-docker", "worker-dind")
 REMOTE = {"PREFECT_API_URL": "https://prefect.example.org:4200/api"}
 OWN_IMAGE = {"AGENT_IMAGE": "registry.example.org:5000/site/flows:1.4.2"}
 # Each is something else than a string, or ends the line, for a reader of YAML, of Compose or of a shell.
@@ -45,6 +45,8 @@ ODD = (
         "DOCKER_IMAGES": "registry.example.org:5000/lab/*",
     },
     {"COMPONENTS": "server worker-docker", "DOCKER_REPLICAS": "3", "DOCKER_JOB_CPUS": "0.5", "DOCKER_JOB_MEMORY": "1g"},
+    {"COMPONENTS": "server worker-dind client", "DIND_REPLICAS": "3", "DOCKER_PROXY": "false"},
+    {"COMPONENTS": "worker-dind", "REGISTRY_PASSWORD": "registry-password", "REGISTRY_TLS": "false"} | REMOTE,
     {"SERVER_RETENTION_DAYS": "0", "SERVER_DATABASE": "sqlite"},
     {"SERVER_UI_API_URL": "https://prefect.example.org/a$b%20c/api"},
     {"SERVER_DATABASE_NAME": "null", "SERVER_DATABASE_USER": "yes"},
@@ -109,15 +111,18 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Variant]:
 def make_variant(root: Path, settings: dict[str, str]) -> Variant:
     sites.write_env(root / ".env", SECRETS | settings)
     assert main(["--output", str(root)]) == 0
-    folders = [path.parent.name for path in sorted(root.glob("*/compose.yaml"))]
-    return Variant(settings, root, {name: compose_config(root / name / "compose.yaml") for name in folders})
+    return Variant(settings, root, compose_configs(root))
 
 
-def compose_config(path: Path) -> Config:
-    """What `docker compose config` makes of the file; paths begin with the site's folder."""
-    root = path.parent.parent
-    text = compose_config_text(path.read_text(encoding="utf-8"), path.parent.name)
-    return dict(json.loads(text.replace("/site-root", str(root))))
+def compose_configs(root: Path) -> dict[str, Config]:
+    """By component, what `docker compose config` makes of its file; paths begin with the site's folder."""
+    there = {component.name: root / component.compose_path for component in ALL}
+    texts = {
+        name: compose_config_text(path.read_text(encoding="utf-8"), path.parent.name)
+        for name, path in there.items()
+        if path.exists()
+    }
+    return {name: dict(json.loads(text.replace("/site-root", str(root)))) for name, text in texts.items()}
 
 
 @cache

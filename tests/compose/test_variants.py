@@ -10,23 +10,29 @@ from pathlib import Path
 
 import pytest
 
+from stack import envfile, templates
 from stack import site as stack_site
-from stack import templates
 from stack.components import ALL
 from stack.settings import Settings
-from tests.compose.conftest import LABELS, SECRETS, Variant, compose_config
+from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
 
 # What runs until it is stopped, and what runs once at each start.
-LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry"}
+LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry", "dind"}
 ONCE = {"migrate", "flows", "client"}
+# What render made by itself.
+MADE = ("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET")
 DOCKER_SOCKET = "/var/run/docker.sock"  # the host's own
-REPLICAS = {"agent": "AGENT_REPLICAS", "worker-docker": "DOCKER_REPLICAS"}
-ISOLATED = {"flows", "socket-proxy"}
+REPLICAS = {"agent": "AGENT_REPLICAS", "worker-docker": "DOCKER_REPLICAS", "worker-dind": "DIND_REPLICAS"}
+ISOLATED = {("agent", "flows"), ("worker-docker", "flows"), ("worker-docker", "socket-proxy"), ("worker-dind", "flows")}
+# The components whose engine is itself a container, with its service, and the volumes that are paths there.
+NESTED_SERVICE = {"worker-dind": "dind"}
+NESTED = NESTED_SERVICE.keys()
+KEPT = {"flows", "results", "work", "launcher"}
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
-    "client": SITE, "reaper": SITE, "registry": SITE,
+    "client": SITE, "reaper": SITE, "registry": SITE, "dind": SITE | {"engine"}, "socket-proxy": {"engine"},
 }  # fmt: skip
 
 
@@ -88,8 +94,9 @@ def test_nothing_says_latest(variants: list[Variant]) -> None:
 
 
 def test_secrets_stand_in_no_file_but_their_own(variants: list[Variant]) -> None:
-    parts = [*SECRETS.values(), "a-login-that-stands-nowhere"]
     for variant in variants:
+        made = envfile.read(variant.root / ".env").values()
+        parts = [*SECRETS.values(), "a-login-that-stands-nowhere", *(made[key] for key in MADE if key in made)]
         for path in (path for path in variant.root.rglob("*") if path.is_file()):
             if path.parent.name != "secrets" and path.name != ".env":
                 content = path.read_text(encoding="utf-8")
@@ -101,10 +108,11 @@ def test_secrets_go_in_as_files_of_those_who_need_them(variants: list[Variant]) 
         for component, name, service in variant.services():
             given = {secret["source"] for secret in service.get("secrets", [])}
             assert given <= set(variant.configs[component].get("secrets", {}))
-            assert name not in ISOLATED or not given
+            assert (component, name) not in ISOLATED or not given
             login = {"PREFECT_API_AUTH_STRING"} if variant.settings.get("SERVER_AUTH") != "false" else set()
+            registry = {"REGISTRY_PASSWORD"} if name == "client" and "registry" in variant.configs else set()
             if name in {"worker", "client", "reaper"}:
-                assert given == login, "a worker hands its environment to its runs: no secret of the database"
+                assert given == login | registry, "a worker hands its environment to its runs: no other secret"
 
 
 def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Variant]) -> None:
@@ -123,12 +131,13 @@ def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Varia
 def test_database_and_redis_are_out_of_reach_of_workers(variants: list[Variant]) -> None:
     for variant in variants:
         sqlite = variant.settings.get("SERVER_DATABASE") == "sqlite"
-        for _, name, service in variant.services():
-            if name in ISOLATED:
+        for component, name, service in variant.services():
+            if (component, name) in ISOLATED:
                 assert service["network_mode"] == "none"
                 assert "networks" not in service
             else:
-                assert set(service["networks"]) == (SITE if sqlite else NETWORKS[name])
+                expected = NETWORKS[name] - DATA or SITE if sqlite else NETWORKS[name]
+                assert set(service["networks"]) == expected
 
 
 def test_what_several_components_share_has_one_owner(variants: list[Variant]) -> None:
@@ -136,9 +145,7 @@ def test_what_several_components_share_has_one_owner(variants: list[Variant]) ->
         networks = [config["networks"]["site"] for config in variant.configs.values()]
         assert {network["name"] for network in networks} == {variant.site}
         assert sum(not network.get("external") for network in networks) == 1
-        owner = next(
-            name for name in ("server", "registry", "agent", "worker-docker", "client") if name in variant.configs
-        )
+        owner = next(component.name for component in ALL if component.name in variant.configs)
         assert not variant.configs[owner]["networks"]["site"].get("external")
         having = [config["volumes"] for config in variant.configs.values() if "flows" in config.get("volumes", {})]
         volumes = [volumes["flows"] for volumes in having]
@@ -147,12 +154,43 @@ def test_what_several_components_share_has_one_owner(variants: list[Variant]) ->
 
 
 def test_flow_containers_know_their_volumes_and_no_other_by_name(variants: list[Variant]) -> None:
+    """An engine in a container has paths instead, and volumes of its own for what is no other component's."""
     known = {"flows", "results", "work", "launcher"}
     for variant in variants:
-        named = {name for config in variant.configs.values() for name in config.get("volumes", {}) if name in known}
-        for config in variant.configs.values():
-            for name in named & set(config.get("volumes", {})):
-                assert config["volumes"][name]["name"] == f"{variant.site}-{name}"
+        for component, config in variant.configs.items():
+            for name in known & set(config.get("volumes", {})):
+                own = component in NESTED and name in {"work", "launcher"}
+                expected = f"{variant.site}-{component}_{name}" if own else f"{variant.site}-{name}"
+                assert config["volumes"][name]["name"] == expected
+
+
+def test_an_engine_in_a_container_has_the_paths_that_its_flow_containers_mount(variants: list[Variant]) -> None:
+    paths = {f"/srv/site/{name}" for name in ("flows", "results", "work", "launcher")}
+    found = 0
+    for variant in variants:
+        for component in NESTED & variant.configs.keys():
+            services = variant.configs[component]["services"]
+            for name in (NESTED_SERVICE[component], "socket-proxy"):
+                mounted = {mount["target"] for mount in services[name]["volumes"] if mount["source"] in KEPT}
+                assert paths <= mounted
+            assert services["socket-proxy"]["depends_on"][NESTED_SERVICE[component]]["condition"] == "service_healthy"
+            found += 1
+    assert found > 20
+
+
+def test_only_an_engine_in_a_container_is_privileged(variants: list[Variant]) -> None:
+    for variant in variants:
+        privileged = {(component, name) for component, name, service in variant.services() if service.get("privileged")}
+        assert privileged == {(component, NESTED_SERVICE[component]) for component in NESTED & variant.configs.keys()}
+
+
+def test_an_engine_without_a_client_certificate_is_never_served(variants: list[Variant]) -> None:
+    for variant in variants:
+        if "worker-dind" in variant.configs:
+            command = variant.configs["worker-dind"]["services"]["dind"]["command"]
+            assert "--tlsverify" in command
+            assert "--tlscacert=/run/engine/ca.pem" in command
+            assert all(word.startswith("--host=unix://") or ":2376" in word for word in command if "--host=" in word)
 
 
 def test_flow_code_is_read_only_to_what_runs_flows(variants: list[Variant]) -> None:
@@ -179,7 +217,8 @@ def test_what_is_not_shared_is_named_by_the_project(variants: list[Variant]) -> 
         for component, config in variant.configs.items():
             for kind in ("networks", "volumes"):
                 for name, thing in config.get(kind, {}).items():
-                    shared = name in {"site", "flows", "results", "work", "launcher"}
+                    shared = name in {"site", "flows", "results"}
+                    shared |= component not in NESTED and name in {"work", "launcher"}
                     assert shared or thing["name"] == f"{variant.site}-{component}_{name}"
 
 
@@ -275,7 +314,7 @@ def test_a_site_can_be_moved(components: str, variants: list[Variant], tmp_path:
     variant = next(one for one in variants if one.settings.get("COMPONENTS") == components)
     moved = tmp_path / "else where"
     shutil.copytree(variant.root, moved)
-    configs = {name: compose_config(moved / name / "compose.yaml") for name in variant.configs}
+    configs = compose_configs(moved)
     assert json.loads(json.dumps(configs).replace(str(moved), str(variant.root))) == variant.configs
     assert all(path.exists() for path in mentioned(Variant(variant.settings, moved, configs)))
 

@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from stack import images
+from stack.context import bases
+from stack.settings import Settings
 from tests import sites
 from tests.e2e import running
+from tests.e2e.trusted import NAME
 from tests.sites import SiteUnderTest
 
 # Each is hard on another parser between `.env` and the program that reads it.
 HARD_PASSWORD = r"""a'b"c $HOME ${x} \d %s @:/#{}é漢"""
 HARD_LOGIN = r"""admin:p'a"s $HOME ${x} \d %s @:/#{}"""
+UP = "up.log"
 BRING_UP = (
     "(cd server && docker compose up -d --wait) && (cd agent && docker compose up -d --wait --scale worker=3)"
     " && (cd client && docker compose run --rm client)"
@@ -58,6 +63,8 @@ class Shared:
         self.kept: SiteUnderTest | None = None
 
     def take(self) -> SiteUnderTest:
+        if self.kept and not running.living(self.kept):  # a test of `down` has had it
+            self.discard()
         self.kept = self.kept or self.bring_up()
         try:
             running.until_healthy(self.kept)
@@ -82,6 +89,44 @@ def shared(site_images: None) -> Iterator[Shared]:
 @pytest.fixture(scope="module")
 def site(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
     """The site that most of this tier shares; after a file in which a test failed, the next one gets a new site."""
+    yield from lend(shared, request)
+
+
+def bring_up_docker() -> SiteUnderTest:
+    """A site of Docker workers with a registry that this machine does not trust yet; UP holds what `up` said.
+
+    Its images have no test's label: they stay.
+    """
+    names = ("registry", "worker-docker", "weather", "pca")
+    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    made = sites.make_site(
+        COMPONENTS="server registry worker-docker client",
+        REGISTRY_HOST=f"{NAME}-docker",
+        REGISTRY_PORT=sites.free_ports(1)[0],
+        REGISTRY_PASSWORD=HARD_PASSWORD,
+    )
+    done = made.render("up", check=False)
+    if done.returncode != 0:
+        made.remove()
+        pytest.fail(done.stdout + done.stderr)
+    (made.root / UP).write_text(done.stdout)
+    return made
+
+
+@pytest.fixture(scope="session")
+def shared_docker(site_images: None) -> Iterator[Shared]:
+    shared = Shared(bring_up_docker)
+    yield shared
+    shared.discard()
+
+
+@pytest.fixture(scope="module")
+def docker_site(shared_docker: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
+    """The site that the tests of Docker workers share, on the same terms."""
+    yield from lend(shared_docker, request)
+
+
+def lend(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
     failed = request.session.testsfailed
     yield shared.take()
     if request.session.testsfailed > failed:

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 import socket
 import ssl
 import subprocess
@@ -23,13 +22,11 @@ import pytest
 from stack import images, trust
 from stack.imagebuild_secrets import secrets as build_secrets
 from tests import sites
+from tests.e2e.trusted import NAME, forget, forget_ended_sessions
 from tests.sites import LABELS, REPO, SiteUnderTest
 
 pytestmark = pytest.mark.engine
 
-# One per session: what a killed one left in this machine's hosts file and trust is removed by the next.
-NAMES = "registry-e2e-"
-NAME = f"{NAMES}{os.getpid()}"
 MIB = 1024 * 1024
 # An engine reads the hosts file anew every five seconds.
 WAIT_SECONDS = 180
@@ -40,24 +37,9 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 def _untouched_machine() -> Iterator[None]:
     if os.geteuid() != 0:
         pytest.skip("root alone may tell an engine of a registry")
-    for name in {name for name in names_written() if not Path(f"/proc/{name.removeprefix(NAMES)}").exists()}:
-        forget(name)
+    forget_ended_sessions()
     yield
     forget(NAME)
-
-
-def names_written() -> list[str]:
-    lines = [line.split() for line in trust.HOSTS.read_text().splitlines()]
-    return [line[1] for line in lines if len(line) > 1 and line[1].startswith(NAMES)]
-
-
-def forget(name: str) -> None:
-    hosts = trust.HOSTS.read_text().splitlines(keepends=True)
-    trust.HOSTS.write_text("".join(line for line in hosts if name not in line.split()))
-    for folder in trust.CERTS.glob(f"{name}:*"):
-        shutil.rmtree(folder)
-    if trust.CERTS.exists() and not any(trust.CERTS.iterdir()):
-        trust.CERTS.rmdir()
 
 
 @dataclass(frozen=True)

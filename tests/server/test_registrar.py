@@ -96,9 +96,9 @@ def test_the_first_run_makes_everything_and_says_so(site: Folder) -> None:
     assert done.stdout == (
         f"KIND               {'NAME':{width}}  STATE\n"
         f"flow code          {target:{width}}  changed: 1 written\n"
+        f"block              {f'local-file-system/{name}':{width}}  made\n"
         f"pool               {name:{width}}  made\n"
         f"concurrency limit  {name:{width}}  made\n"
-        f"block              {f'local-file-system/{name}':{width}}  made\n"
         f"deployment         {f'{name}/one':{width}}  made\n"
         f"schedule           {f'{name}/one daily':{width}}  made\n"
         f"schedule           {f'{name}/one every 1:00:00':{width}}  made\n"

@@ -160,7 +160,8 @@ COMPONENTS = [
     *value("COMPONENTS", "there is no component Server (did you mean server?)", "Server"),
     *value(
         "COMPONENTS",
-        "there is no component kubernetes (there are server, registry, agent, worker-docker, client and all)",
+        "there is no component kubernetes (there are server, registry, agent, worker-docker, worker-dind, client and "
+        "all)",
         "kubernetes",
     ),
     *value(

@@ -22,16 +22,22 @@ REPO = Path(__file__).resolve().parents[2]
 IMAGES = ("prefect", "flows", "postgres", "redis")
 # What is made anew where an input of an image changes: the image itself, and all that begin with it.
 HEIRS = {
-    "debian": {"debian", "prefect", "flows", "postgres", "redis"},
-    "prefect": {"prefect", "flows"},
+    "debian": {"debian", "prefect", "flows", "postgres", "redis", "weather", "pca"},
+    "prefect": {"prefect", "flows", "weather", "pca"},
     "flows": {"flows"},
     "postgres": {"postgres"},
     "redis": {"redis"},
+    "weather": {"weather"},
+    "pca": {"pca"},
+}
+FOLDERS = {name: f"images/{name}" for name in HEIRS} | {
+    "weather": "client/direct/weather",
+    "pca": "client/algorithms/pca",
 }
 INPUTS = [
     (name, path.name)
     for name in HEIRS
-    for path in sorted((REPO / "images" / name).iterdir())
+    for path in sorted((REPO / FOLDERS[name]).iterdir())
     if path.is_file() and path.suffix != ".in"
 ]
 
@@ -39,7 +45,8 @@ INPUTS = [
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A copy of the recipes, as a site in another folder has one."""
-    shutil.copytree(REPO / "images", tmp_path / "images")
+    for folder in ("images", "client/direct", "client/algorithms", "client/flows"):
+        shutil.copytree(REPO / folder, tmp_path / folder)
     return tmp_path
 
 
@@ -63,10 +70,47 @@ class TestReference:
     @pytest.mark.parametrize(("name", "file"), INPUTS)
     def test_changes_with_every_input_for_all_heirs(self, root: Path, name: str, file: str) -> None:
         before = references(root)
-        with (root / "images" / name / file).open("a") as text:
+        with (root / FOLDERS[name] / file).open("a") as text:
             text.write("# another line\n")
         after = references(root)
         assert {each for each in before if before[each] != after[each]} == HEIRS[name]
+
+    def test_changes_with_the_flow_that_is_copied_into_it_and_with_no_other(self, root: Path) -> None:
+        before = references(root)
+        with (root / "client/flows/containers/launch.py").open("a") as text:
+            text.write("# another line\n")
+        assert references(root) == before
+        with (root / "client/flows/weather.py").open("a") as text:
+            text.write("# another line\n")
+        after = references(root)
+        assert {each for each in before if before[each] != after[each]} == {"weather"}
+
+    def test_a_folder_of_flows_counts_with_all_that_is_in_it(self, root: Path) -> None:
+        dockerfile = root / "client/direct/weather/Dockerfile"
+        dockerfile.write_text("ARG PREFECT_IMAGE\nCOPY --from=flows weather.py containers /opt/weather/\n")
+        before = images.reference("weather", root)
+        (root / "client/flows/containers/table.csv").write_text("1\n")
+        changed = images.reference("weather", root)
+        (root / "client/flows/containers/__pycache__").mkdir(exist_ok=True)
+        (root / "client/flows/containers/__pycache__/launch.pyc").write_bytes(b"x")
+        assert changed == images.reference("weather", root) != before
+
+    def test_refuses_a_flow_that_is_not_there(self, root: Path) -> None:
+        (root / "client/flows/weather.py").unlink()
+        with pytest.raises(SiteError) as refused:
+            images.reference("weather", root)
+        assert refused.value.faults == (
+            f"{root}/client/direct/weather/Dockerfile: copies weather.py from flows, "
+            f"and {root}/client/flows has no such file",
+        )
+
+    def test_every_folder_with_a_dockerfile_is_a_job_image(self, root: Path) -> None:
+        assert images.jobs(root) == ["weather", "pca"]
+        (root / "client/direct/count").mkdir()
+        assert images.jobs(root) == ["weather", "pca"]
+        (root / "client/direct/count/Dockerfile").write_text("ARG PREFECT_IMAGE\n")
+        assert images.jobs(root) == ["count", "weather", "pca"]
+        assert images.reference("count", root).startswith("localhost/prefect-site/count:3.8.8-")
 
     def test_changes_with_a_new_and_with_a_renamed_file(self, root: Path) -> None:
         before = images.reference("redis", root)

@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from flows.containers.errors import EngineError
+
+# Where the reader wrote what was asked for: in the parameters of a launch, or in the job variables of a deployment.
+LAUNCH: Mapping[str, str] = MappingProxyType(
+    {
+        "asked": "docker_params",
+        "image": "image_name and image_tag",
+        "registry": "image_name",
+        "login": "the block that SITE_REGISTRY_BLOCK names, or `docker login`",
+        "command": "the command in docker_params",
+        "volume": "the volume in docker_params",
+        "network": "network in docker_params",
+    }
+)
+JOB: Mapping[str, str] = MappingProxyType(
+    {
+        "asked": "the job variables",
+        "image": "the job variable image",
+        "registry": "the job variable image",
+        "login": "the block that the job variable registry_credentials names",
+        "command": "the job variable command",
+        "volume": "the job variable volumes",
+        "network": "the job variable networks",
+    }
+)
 
 # The first pattern found in the engine's words decides. Docker's words, Podman's and the registry's stand together:
 # one engine passes on what another said. Order matters where one text holds two (a refused login also says "denied").
@@ -15,33 +41,34 @@ _MENDS = (
     ),
     (
         r"unauthorized|authentication required|no basic auth|incorrect username or password|invalid username/password",
-        "correct the registry's user and password in its credentials block (SITE_REGISTRY_BLOCK), or `docker login`",
+        "correct the registry's user and password: REGISTRY_PASSWORD in .env, then `make up`, or {login}",
     ),
     (
         r"manifest unknown|manifest for .* not found|name unknown|repository .*not found|requested access .* denied"
         r"|failed to resolve reference|no such image|image not known|reading manifest",
-        "push the image to the registry, or correct image_name and image_tag",
+        "push the image to the registry (`make up` does so for the site's own), or correct {image}",
     ),
     (
         r"no such host|server misbehaving|name resolution",
-        "make the registry's name resolve on the engine's machine, or correct image_name",
+        "make the registry's name resolve on the engine's machine (`make trust-registry` as root), "
+        "or correct {registry}",
     ),
     (
         r"connection refused|i/o timeout|deadline exceeded|Client\.Timeout|no route to host|is unreachable|\bEOF\b",
-        "start the registry, or correct image_name",
+        "start the registry, or correct {registry}",
     ),
     (
         r"executable file .*not found|exec: |no such file or directory: unknown",
-        "correct the command in docker_params: the image has no such program",
+        "correct {command}: the image has no such program",
     ),
     (
         r"bind source path does not exist|statfs ",
-        "make that directory on the engine's machine, or correct the volume in docker_params",
+        "make that directory on the engine's machine, or correct {volume}",
     ),
-    (r"network .*not found|unable to find network", "make that network, or correct network in docker_params"),
+    (r"network .*not found|unable to find network", "make that network, or correct {network}"),
     (
         r"could not select device driver|nvidia",
-        "install the GPU runtime on the engine's machine, or leave gpus out of docker_params",
+        "install the GPU runtime on the engine's machine, or leave gpus out of {asked}",
     ),
     (
         r"already in use",
@@ -49,7 +76,7 @@ _MENDS = (
     ),
     (r"no space left", "free disk space on the engine's machine"),
 )
-_PROXY = "leave out of docker_params what the site's engine proxy forbids, or have its settings allow it"
+_PROXY = "leave out of {asked} what the site's engine proxy forbids, or have its settings allow it"
 
 _SOCKET_MENDS = (
     (r"No such file", "start the engine, mount its socket there, or correct DOCKER_HOST"),
@@ -61,19 +88,23 @@ _SOCKET_MENDS = (
 _SOCKET_DEFAULT = "look at the engine's log, then run the flow again"
 
 
-def refused(status: int, call: str, words: str) -> EngineError:
-    """The error for an answer with an error status to `call` (method and path)."""
+def refused(status: int, call: str, words: str, asked: Mapping[str, str] = LAUNCH) -> EngineError:
+    """The error for an answer with an error status to `call` (method and path); `asked` is LAUNCH or JOB."""
     if status == 403:
-        return EngineError(status, f"the engine's proxy refused {call}: {words}; {_PROXY}")
-    mend = _first(_MENDS, words)
+        return EngineError(status, f"the engine's proxy refused {call}: {words}; {_PROXY.format(**asked)}")
+    if status == 502:  # the proxy's word for an engine that is away
+        return EngineError(status, f"{words}; {_of_socket(words)}")
+    mend = _first(_MENDS, words).format(**asked)
     return EngineError(status, f"{words}; {mend}" if mend else words)
 
 
 def unreachable(host: str, words: str) -> EngineError:
     """The error for an engine that did not answer at `host`, or stopped answering."""
-    return EngineError(
-        0, f"no container engine answers at {host} ({words}): {_first(_SOCKET_MENDS, words) or _SOCKET_DEFAULT}"
-    )
+    return EngineError(0, f"no container engine answers at {host} ({words}): {_of_socket(words)}")
+
+
+def _of_socket(words: str) -> str:
+    return _first(_SOCKET_MENDS, words) or _SOCKET_DEFAULT
 
 
 def _first(mends: tuple[tuple[str, str], ...], words: str) -> str:

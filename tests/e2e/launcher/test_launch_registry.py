@@ -23,7 +23,11 @@ from tests.server.conftest import free_port
 pytestmark = pytest.mark.engine
 
 RunsOf = Callable[[Site], Runs]
-LOGIN = "correct the registry's user and password in its credentials block (SITE_REGISTRY_BLOCK), or `docker login`"
+LOGIN = (
+    "correct the registry's user and password: REGISTRY_PASSWORD in .env, then `make up`, "
+    "or the block that SITE_REGISTRY_BLOCK names, or `docker login`"
+)
+PUSH = "push the image to the registry (`make up` does so for the site's own), or correct image_name and image_tag"
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def test_a_tag_that_is_not_in_the_registry_is_told(
     monkeypatch.setenv("DOCKER_CONFIG", registry.config(tmp_path, registry.password))
     ended = registry.launch(docker_site, tag="2")
     assert ended.error.startswith(f"image {registry.image}:2 cannot be pulled: ")
-    assert ended.error.endswith("; push the image to the registry, or correct image_name and image_tag")
+    assert ended.error.endswith(f"; {PUSH}")
 
 
 def test_the_sites_credentials_block_is_the_login(docker_site: Site, registry: Registry, runs: RunsOf) -> None:

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from flows.containers.run_identity import RunIdentity
 
+from stack import images
+from stack.context import bases
+from stack.settings import Settings
+from tests import sites
 from tests.e2e.launcher.attempts import Ended, Site
-from tests.e2e.launcher.places import CLIENT, build
 
 pytestmark = pytest.mark.engine
 
@@ -21,7 +24,10 @@ APPLIED = RunIdentity("1b6f3f0c-90c4-4f3a-8d0e-0123456789ab", 1)
 
 @pytest.fixture(scope="module")
 def image(site_images: None) -> str:
-    return build("pca", CLIENT / "algorithms" / "pca")
+    """Made as `make up` makes it; like the other images of the site, it stays."""
+    given = bases(Settings())
+    images.ensure(("pca",), sites.REPO, "auto", None, {}, report=print, bases=given)
+    return images.reference("pca", sites.REPO, given)
 
 
 @pytest.fixture(scope="module")

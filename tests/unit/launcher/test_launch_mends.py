@@ -3,11 +3,14 @@
 import pytest
 from flows.containers.mends import refused, unreachable
 
-PUSH = "push the image to the registry, or correct image_name and image_tag"
-LOGIN = "correct the registry's user and password in its credentials block (SITE_REGISTRY_BLOCK), or `docker login`"
+PUSH = "push the image to the registry (`make up` does so for the site's own), or correct image_name and image_tag"
+LOGIN = (
+    "correct the registry's user and password: REGISTRY_PASSWORD in .env, then `make up`, "
+    "or the block that SITE_REGISTRY_BLOCK names, or `docker login`"
+)
 TRUST = "make the engine's machine trust the registry's certificate: `make trust-registry` as root"
 START = "start the registry, or correct image_name"
-NAME = "make the registry's name resolve on the engine's machine, or correct image_name"
+NAME = "make the registry's name resolve on the engine's machine (`make trust-registry` as root), or correct image_name"
 COMMAND = "correct the command in docker_params: the image has no such program"
 DIRECTORY = "make that directory on the engine's machine, or correct the volume in docker_params"
 NETWORK = "make that network, or correct network in docker_params"

@@ -1,0 +1,70 @@
+"""Prefect's Docker worker, made to say what mends a job that cannot start: `python docker_worker.py worker start ...`.
+
+Prefect reports such a run as Crashed with the engine's bare words, as the Docker SDK has them. This worker reports it
+with what the reader can do about it. The arguments are those of `prefect`, which finds this class under the name of the
+one that it stands in for.
+"""
+
+import os
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from docker.errors import APIError, DockerException
+from flows.containers.engine import DEFAULT_HOST
+from flows.containers.errors import EngineError
+from flows.containers.mends import JOB, refused, unreachable
+from prefect.cli import app
+from prefect_docker import worker as prefect_worker  # type: ignore[import-untyped]
+from requests import RequestException, Response
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+# Prefect notes that this class serves work pools of the type `docker` in place of its own: that is the purpose.
+warnings.filterwarnings("ignore", message="Type 'DockerWorker'")
+
+
+class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefect ships no types for it
+    """A Docker worker whose crashed runs say what to mend."""
+
+    async def run(
+        self, flow_run: "FlowRun", configuration: prefect_worker.DockerWorkerJobConfiguration, task_status: Any = None
+    ) -> prefect_worker.DockerWorkerResult:
+        """Raises EngineError for what the engine, its proxy or a registry refused, anything else as it comes."""
+        try:
+            return await super().run(flow_run, configuration, task_status)
+        except Exception as error:
+            told = mended(error, configuration.image)
+            if told is None:
+                raise
+            raise EngineError(told.status, f"no container of {configuration.image}: {told}") from None
+
+
+def mended(error: Exception, image: str) -> EngineError | None:
+    """What an exception of the Docker SDK, or of Prefect about it, says, and what to do; None for any other."""
+    if isinstance(error, APIError) and error.response is not None:
+        return refused(error.response.status_code, _call(error.response), error.explanation or str(error), JOB)
+    if isinstance(error, RequestException):
+        return unreachable(_host(), str(error))
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, DockerException):  # before the first call
+        return unreachable(_host(), str(error.__cause__))
+    pull = f"Docker pull failed for {image}: "
+    if isinstance(error, RuntimeError) and str(error).startswith(pull):
+        return refused(500, "POST /images/create", str(error).removeprefix(pull), JOB)
+    return None
+
+
+def _call(response: Response) -> str:
+    """`POST /containers/create`, without the version of the API."""
+    path = urlsplit(response.request.path_url).path
+    return f"{response.request.method} {re.sub('^/v[0-9.]+', '', path)}"
+
+
+def _host() -> str:
+    return os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+
+
+if __name__ == "__main__":
+    app()
