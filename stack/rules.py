@@ -151,6 +151,17 @@ def ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
         )
 
 
+def podman_has_its_own_machine(env: EnvFile, settings: Settings) -> Iterator[str]:
+    others = [name for name in ("worker-docker", "worker-dind") if _has(settings, name)]
+    if settings.PODMAN_SOCKET and _has(settings, "worker-podman") and others:
+        yield fault(
+            env,
+            "PODMAN_SOCKET",
+            f"all components then run on that Podman, and {' and '.join(others)} on Docker; leave it empty for a "
+            "Podman in a container, or take them out of COMPONENTS",
+        )
+
+
 def version_is_locked(env: EnvFile, settings: Settings) -> Iterator[str]:
     locked = lock.prefect_version()
     if locked != settings.PREFECT_VERSION:
@@ -199,6 +210,7 @@ RULES: dict[Check, tuple[str, ...]] = {
     sqlite_has_one_process: ("SERVER_DATABASE", "SERVER_WORKERS"),
     every_worker_has_a_port: ("COMPONENTS", "AGENT_HEALTH_PORT", "AGENT_REPLICAS"),
     ports_differ: ("COMPONENTS", "SERVER_PORT", "AGENT_HEALTH_PORT", "AGENT_REPLICAS"),
+    podman_has_its_own_machine: ("COMPONENTS", "PODMAN_SOCKET"),
     version_is_locked: ("PREFECT_VERSION",),
     labels_are_ours: ("SITE_LABELS",),
     files_hold_certificates: (),  # a path that is none is empty by then

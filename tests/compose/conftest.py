@@ -25,7 +25,7 @@ SECRETS = {
     "SERVER_REDIS_PASSWORD": "redis-password-that-stands-nowhere",
 }
 WITH_SERVER = ("server", "server agent", "server client", "server agent client", "server worker-docker", "all")
-WITHOUT_SERVER = ("agent", "client", "agent client", "worker-docker", "worker-dind")
+WITHOUT_SERVER = ("agent", "client", "agent client", "worker-docker", "worker-dind", "worker-podman")
 REMOTE = {"PREFECT_API_URL": "https://prefect.example.org:4200/api"}
 OWN_IMAGE = {"AGENT_IMAGE": "registry.example.org:5000/site/flows:1.4.2"}
 # Each is something else than a string, or ends the line, for a reader of YAML, of Compose or of a shell.
@@ -47,6 +47,13 @@ ODD = (
     {"COMPONENTS": "server worker-docker", "DOCKER_REPLICAS": "3", "DOCKER_JOB_CPUS": "0.5", "DOCKER_JOB_MEMORY": "1g"},
     {"COMPONENTS": "server worker-dind client", "DIND_REPLICAS": "3", "DOCKER_PROXY": "false"},
     {"COMPONENTS": "worker-dind", "REGISTRY_PASSWORD": "registry-password", "REGISTRY_TLS": "false"} | REMOTE,
+    {"COMPONENTS": "server worker-podman client", "PODMAN_REPLICAS": "3", "DOCKER_BIND_PATHS": "/srv/data"},
+    {
+        "COMPONENTS": "server agent worker-podman client",
+        "PODMAN_SOCKET": "/run/user/1000/podman/podman.sock",
+        "DOCKER_BIND_PATHS": "/srv/data",
+    },
+    {"COMPONENTS": "worker-podman", "REGISTRY_PASSWORD": "registry-password", "REGISTRY_TLS": "false"} | REMOTE,
     {"SERVER_RETENTION_DAYS": "0", "SERVER_DATABASE": "sqlite"},
     {"SERVER_UI_API_URL": "https://prefect.example.org/a$b%20c/api"},
     {"SERVER_DATABASE_NAME": "null", "SERVER_DATABASE_USER": "yes"},

@@ -18,22 +18,36 @@ from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
 
 # What runs until it is stopped, and what runs once at each start.
-LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry", "dind"}
+LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry", "dind", "podman"}
 ONCE = {"migrate", "flows", "client"}
 # What render made by itself.
 MADE = ("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET")
 DOCKER_SOCKET = "/var/run/docker.sock"  # the host's own
-REPLICAS = {"agent": "AGENT_REPLICAS", "worker-docker": "DOCKER_REPLICAS", "worker-dind": "DIND_REPLICAS"}
-ISOLATED = {("agent", "flows"), ("worker-docker", "flows"), ("worker-docker", "socket-proxy"), ("worker-dind", "flows")}
+REPLICAS = {
+    "agent": "AGENT_REPLICAS",
+    "worker-docker": "DOCKER_REPLICAS",
+    "worker-dind": "DIND_REPLICAS",
+    "worker-podman": "PODMAN_REPLICAS",
+}
+ISOLATED = {
+    *((component, "flows") for component in REPLICAS),
+    *((component, "socket-proxy") for component in ("worker-docker", "worker-podman")),
+}
 # The components whose engine is itself a container, with its service, and the volumes that are paths there.
-NESTED_SERVICE = {"worker-dind": "dind"}
-NESTED = NESTED_SERVICE.keys()
+NESTED_SERVICE = {"worker-dind": "dind", "worker-podman": "podman"}
 KEPT = {"flows", "results", "work", "launcher"}
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
-    "client": SITE, "reaper": SITE, "registry": SITE, "dind": SITE | {"engine"}, "socket-proxy": {"engine"},
+    "client": SITE, "reaper": SITE, "registry": SITE, "dind": SITE | {"engine"}, "podman": SITE,
+    "socket-proxy": {"engine"},
 }  # fmt: skip
+
+
+def nested(variant: Variant) -> set[str]:
+    """The components whose engine is a container of theirs here."""
+    on_the_machine = {"worker-podman"} if "PODMAN_SOCKET" in variant.settings else set()
+    return NESTED_SERVICE.keys() & variant.configs.keys() - on_the_machine
 
 
 def test_every_component_asked_for_is_there_and_no_other(variants: list[Variant]) -> None:
@@ -159,7 +173,7 @@ def test_flow_containers_know_their_volumes_and_no_other_by_name(variants: list[
     for variant in variants:
         for component, config in variant.configs.items():
             for name in known & set(config.get("volumes", {})):
-                own = component in NESTED and name in {"work", "launcher"}
+                own = component in nested(variant) and name in {"work", "launcher"}
                 expected = f"{variant.site}-{component}_{name}" if own else f"{variant.site}-{name}"
                 assert config["volumes"][name]["name"] == expected
 
@@ -168,7 +182,7 @@ def test_an_engine_in_a_container_has_the_paths_that_its_flow_containers_mount(v
     paths = {f"/srv/site/{name}" for name in ("flows", "results", "work", "launcher")}
     found = 0
     for variant in variants:
-        for component in NESTED & variant.configs.keys():
+        for component in nested(variant):
             services = variant.configs[component]["services"]
             for name in (NESTED_SERVICE[component], "socket-proxy"):
                 mounted = {mount["target"] for mount in services[name]["volumes"] if mount["source"] in KEPT}
@@ -181,7 +195,7 @@ def test_an_engine_in_a_container_has_the_paths_that_its_flow_containers_mount(v
 def test_only_an_engine_in_a_container_is_privileged(variants: list[Variant]) -> None:
     for variant in variants:
         privileged = {(component, name) for component, name, service in variant.services() if service.get("privileged")}
-        assert privileged == {(component, NESTED_SERVICE[component]) for component in NESTED & variant.configs.keys()}
+        assert privileged == {(component, NESTED_SERVICE[component]) for component in nested(variant)}
 
 
 def test_an_engine_without_a_client_certificate_is_never_served(variants: list[Variant]) -> None:
@@ -218,7 +232,7 @@ def test_what_is_not_shared_is_named_by_the_project(variants: list[Variant]) -> 
             for kind in ("networks", "volumes"):
                 for name, thing in config.get(kind, {}).items():
                     shared = name in {"site", "flows", "results"}
-                    shared |= component not in NESTED and name in {"work", "launcher"}
+                    shared |= component not in nested(variant) and name in {"work", "launcher"}
                     assert shared or thing["name"] == f"{variant.site}-{component}_{name}"
 
 
@@ -228,9 +242,9 @@ def test_everything_carries_the_labels_of_the_site(variants: list[Variant]) -> N
         # `config` writes a dollar as Compose reads it: twice.
         labels = {name: value.replace("$", "$$") for name, value in labels.items()}
         for config in variant.configs.values():
-            for service in config["services"].values():
+            for name, service in config["services"].items():
                 assert {**service["labels"], **labels} == service["labels"]
-                assert set(service["labels"]) - set(labels) == {"site.files"}
+                assert set(service["labels"]) - set(labels) == ({"site.files"} if name != "podman" else set())
             for thing in (*config["networks"].values(), *config.get("volumes", {}).values()):
                 assert thing.get("external") or thing["labels"] == labels
 
@@ -248,7 +262,11 @@ def mentioned(variant: Variant) -> list[Path]:
     for _, _, service in variant.services():
         binds = [mount["source"] for mount in service.get("volumes", []) if mount["type"] == "bind"]
         # `config` writes a dollar as Compose reads it: twice.
-        hosts_own = [DOCKER_SOCKET, *variant.settings.get("DOCKER_BIND_PATHS", "").replace("$", "$$").split()]
+        hosts_own = [
+            DOCKER_SOCKET,
+            variant.settings.get("PODMAN_SOCKET", ""),
+            *variant.settings.get("DOCKER_BIND_PATHS", "").replace("$", "$$").split(),
+        ]
         found += [source for source in binds if source not in hosts_own]
         found += [service["build"]["context"]] if "build" in service else []
     return [Path(path) for path in found]
@@ -320,10 +338,13 @@ def test_a_site_can_be_moved(components: str, variants: list[Variant], tmp_path:
 
 
 def test_addresses_are_those_of_the_settings(variants: list[Variant]) -> None:
-    """Workers reach the API by the name of its service, or where the setting says."""
+    """Workers reach the API by the name of its service, or where the setting says; they hand on what their runs call
+    it, which has a dot on a Podman in a container."""
     for variant in variants:
-        url = variant.settings.get("PREFECT_API_URL", "http://server:4200/api")
-        for _, name, service in variant.services():
+        for component, name, service in variant.services():
+            dotted = (component, name) == ("worker-podman", "worker") and component in nested(variant)
+            server = f"server.{variant.site}" if dotted else "server"
+            url = variant.settings.get("PREFECT_API_URL", f"http://{server}:4200/api")
             if name in {"worker", "client", "reaper"}:
                 assert service["environment"]["PREFECT_API_URL"] == url
         if "server" in variant.configs:

@@ -160,8 +160,8 @@ COMPONENTS = [
     *value("COMPONENTS", "there is no component Server (did you mean server?)", "Server"),
     *value(
         "COMPONENTS",
-        "there is no component kubernetes (there are server, registry, agent, worker-docker, worker-dind, client and "
-        "all)",
+        "there is no component kubernetes (there are server, registry, agent, worker-docker, worker-dind, "
+        "worker-podman, client and all)",
         "kubernetes",
     ),
     *value(
@@ -350,6 +350,17 @@ AGENT = [
     ),
 ]
 
+PODMAN = [
+    Broken(
+        "COMPONENTS=server worker-docker worker-podman\nPODMAN_SOCKET=/run/podman/podman.sock\n",
+        (
+            ".env:2: PODMAN_SOCKET=/run/podman/podman.sock: all components then run on that Podman, and worker-docker on "
+            "Docker; leave it empty for a Podman in a container, or take them out of COMPONENTS; write for example "
+            "PODMAN_SOCKET=/run/podman/podman.sock",
+        ),
+    ),
+]
+
 CLIENT = [
     *value("CLIENT_CONCURRENCY_LIMITS", LIMIT, "a", "=4", "a b=1", "a=1,b"),
     *value("CLIENT_CONCURRENCY_LIMITS", "a limit is given twice", "a=1,a=2"),
@@ -468,5 +479,5 @@ SEVERAL = [
 ]
 
 EVERY = [
-    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *CLIENT, *LINES, *SEVERAL,
+    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PODMAN, *CLIENT, *LINES, *SEVERAL,
 ]  # fmt: skip
