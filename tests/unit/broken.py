@@ -354,8 +354,8 @@ PODMAN = [
     Broken(
         "COMPONENTS=server worker-docker worker-podman\nPODMAN_SOCKET=/run/podman/podman.sock\n",
         (
-            ".env:2: PODMAN_SOCKET=/run/podman/podman.sock: all components then run on that Podman, and worker-docker on "
-            "Docker; leave it empty for a Podman in a container, or take them out of COMPONENTS; write for example "
+            ".env:2: PODMAN_SOCKET=/run/podman/podman.sock: all components then run on that Podman, and worker-docker "
+            "on Docker; leave it empty for a Podman in a container, or take them out of COMPONENTS; write for example "
             "PODMAN_SOCKET=/run/podman/podman.sock",
         ),
     ),
@@ -479,5 +479,6 @@ SEVERAL = [
 ]
 
 EVERY = [
-    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PODMAN, *CLIENT, *LINES, *SEVERAL,
+    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PODMAN, *CLIENT, *LINES,
+    *SEVERAL,
 ]  # fmt: skip
