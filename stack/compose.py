@@ -13,7 +13,7 @@ LOG_LINES = 15
 
 
 def up(root: Path, component: Component, *services: str) -> None:
-    """Starts a component, or some of its services, and waits until it is healthy; what needs no change is left alone."""
+    """Starts a component, or some of its services, and waits until it is healthy; leaves alone what needs no change."""
     print(f"{component.name}: starting", flush=True)
     began = time.monotonic()
     result = _compose(root, component, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS), *services)

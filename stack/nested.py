@@ -1,4 +1,4 @@
-"""An engine in a container of the site: it starts empty, and is given the images that flows run in from this machine."""
+"""An engine in a container of the site: it starts empty, and gets the images that flows run in from this machine."""
 
 import subprocess
 import time
