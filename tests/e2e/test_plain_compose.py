@@ -26,7 +26,7 @@ def test_a_moved_site_names_no_path_of_this_repo(site: SiteUnderTest) -> None:
         assert str(REPO) not in site.compose(component, "config").stdout
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_three_scaled_workers_complete_sixty_runs_and_none_twice(site: SiteUnderTest) -> None:
     done = running.shell(site.root, BRING_UP)
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,7 @@ def test_three_scaled_workers_complete_sixty_runs_and_none_twice(site: SiteUnder
     assert len(workers) == WORKERS
     before = {one["flow_run_id"] for one in running.figures(site)}
 
-    done = running.run_weather(site, "--count", str(RUNS), "--timeout", "840")
+    done = running.run_weather(site, "--count", str(RUNS), "--timeout", "3000")
 
     assert done.stdout.splitlines()[-1] == f"{RUNS} Completed"
     written = [one for one in running.figures(site) if one["flow_run_id"] not in before]
