@@ -17,7 +17,7 @@ GOES_WITH = {"day_or": "cron", "anchor_date": "interval"}
 MAX_RRULE = 6500  # characters; prefect._internal.schemas.validators.MAX_RRULE_LENGTH
 MAX_INTERVAL = timedelta(days=36525).total_seconds()
 MAX_SHOWN = 100  # characters; a fault is one line, and does not repeat a longer value
-EPOCH = datetime(1970, 1, 1)  # where the search for a first time begins, today and next year alike
+EPOCH, YEARS = datetime(1970, 1, 1), 130  # where the search for a first time begins, and the years that cron knows
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _cron(value: object) -> str:
     if any(part.lower() in ("r", "h") for part in text.split()):
         raise ValueError("Prefect knows no random (R) and no hashed (H) times")
     try:
-        croniter(text, EPOCH).get_next()
+        croniter(text, EPOCH, max_years_between_matches=YEARS).get_next()
     except CroniterBadDateError:
         raise ValueError("no calendar has such a day") from None
     return text
