@@ -12,9 +12,11 @@ from pathlib import Path
 
 from dotenv.parser import Binding, Original, parse_stream
 
+from stack import textfile
 from stack.errors import SiteError
 
-MAX_BYTES = 1_000_000  # far above any real .env; keeps a wrong path (a disk image, a log) from being read whole
+KIND = ".env file"
+WAY = "with --env"  # to name another
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class EnvFile:
     def values(self) -> dict[str, str]:
         return {key: assignment.value for key, assignment in self.assignments.items()}
 
+    def beside(self, path: str) -> Path:
+        """A path that the file names: absolute, or relative to the folder that it is in."""
+        return self.path.parent / path
+
     def where(self, key: str) -> str:
         """`.env:12` for a key that stands in the file, `.env` for one that does not."""
         assignment = self.assignments.get(key)
@@ -46,15 +52,12 @@ class EnvFile:
 
 def exists(path: Path) -> bool:
     """Whether there is something of this name; raises SiteError where that cannot be told."""
-    try:
-        return path.exists()
-    except OSError as error:
-        raise SiteError(f"{path}: cannot be read ({error.strerror}); give a readable file with --env") from None
+    return textfile.exists(path, WAY)
 
 
 def read(path: Path) -> EnvFile:
     """Reads and parses; raises SiteError for what is no text file."""
-    return parse(path, _read_text(path))
+    return parse(path, textfile.read(path, KIND, WAY))
 
 
 def parse(path: Path, text: str) -> EnvFile:
@@ -94,21 +97,6 @@ def _filled(line: str, assignment: str) -> str:
     start, _, rest = line.partition("=")
     comment = re.search("#.*", rest)
     return f"{start}={assignment.partition('=')[2]}" + (f"  {comment[0]}" if comment else "")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.is_dir():
-            raise SiteError(f"{path}: this is a directory; give the path of the .env file in it")
-        if path.exists() and not path.is_file():
-            raise SiteError(f"{path}: this is a device or a pipe, so no .env file; give the path of a .env file")
-        if path.stat().st_size > MAX_BYTES:
-            raise SiteError(f"{path}: larger than {MAX_BYTES} bytes, so no .env file; give the path of a .env file")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SiteError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8") from None
-    except OSError as error:
-        raise SiteError(f"{path}: cannot be read ({error.strerror}); give a readable file with --env") from None
 
 
 def _lines(text: str) -> list[str]:

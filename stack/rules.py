@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
-from stack import lock
+from stack import lock, schedules
 from stack.components import chosen
 from stack.envfile import EnvFile
 from stack.settings import Settings, fault
@@ -188,6 +188,13 @@ def files_hold_certificates(env: EnvFile, settings: Settings) -> Iterator[str]:
             yield fault(env, key, reason)
 
 
+def schedules_are_there(env: EnvFile, settings: Settings) -> Iterator[str]:
+    """The default file need not be there; one that a user names does."""
+    default, named = Settings.model_fields["CLIENT_SCHEDULES"].default, settings.CLIENT_SCHEDULES
+    if named != default and not schedules.exists(env.beside(named)):
+        yield fault(env, "CLIENT_SCHEDULES", "there is no such file")
+
+
 def _certificate_fault(path: str) -> str:
     import ssl  # slow to import, and most sites name no file
 
@@ -213,6 +220,7 @@ RULES: dict[Check, tuple[str, ...]] = {
     podman_has_its_own_machine: ("COMPONENTS", "PODMAN_SOCKET"),
     version_is_locked: ("PREFECT_VERSION",),
     labels_are_ours: ("SITE_LABELS",),
+    schedules_are_there: ("CLIENT_SCHEDULES",),
     files_hold_certificates: (),  # a path that is none is empty by then
     published_ports_differ: ("COMPONENTS", "SERVER_BIND", "SERVER_PORT", "REGISTRY_BIND", "REGISTRY_PORT"),
     registry_has_its_name: ("REGISTRY_HOST",),

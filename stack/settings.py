@@ -300,6 +300,12 @@ class ClientSettings(Section):
         "weather-stations=4,licences=2",
         optional=True,
     )
+    CLIENT_SCHEDULES: values.AnyPath = setting(
+        "schedules.yml",
+        "File with the schedules of deployments, absolute or beside this file (client/README.md, "
+        "schedules.example.yml). The default one need not be there.",
+        "als.schedules.yml",
+    )
     CLIENT_WAIT_SECONDS: Annotated[int, values.whole_number(1, 3600, "this")] = setting(
         120, "Seconds that registration waits for the API.", "120"
     )

@@ -4,14 +4,16 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from stack import complete, credentials, envfile, example, files, picture, templates
+from stack import complete, credentials, envfile, example, files, picture, schedules, templates
 from stack.authority import Authority
-from stack.components import ALL, Component, chosen
+from stack.components import ALL, CLIENT, Component, chosen
 from stack.context import context
 from stack.envfile import EnvFile
 from stack.errors import SiteError
 from stack.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
+from stack.schedules import Schedules
 from stack.settings import Settings
 from stack.validate import validate
 
@@ -48,7 +50,9 @@ def load(env_path: Path, root: Path) -> Site:
     root = Path(os.path.realpath(root))
     given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
     env, checked, made = complete.complete(given, validate(given))
-    plan = [_env_file(env, root), *_component_files(checked, root), *_sources(checked, root)]
+    names = context(checked) | {"SCHEDULES": {}}
+    names |= {"SCHEDULES": _schedules(env, checked, names)}
+    plan = [_env_file(env, root), *_component_files(checked, root, names), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
     plan.append(_record(plan))
     return Site(root, checked, made, plan, files.compare(root, plan, _stale(root, plan)))
@@ -73,8 +77,24 @@ def _env_file(env: EnvFile, root: Path) -> File:
     return File(os.path.relpath(os.path.realpath(env.path), root), env.text.encode(), PRIVATE)
 
 
-def _component_files(site: Settings, root: Path) -> list[File]:
-    names, authority = context(site), Authority(root, site.SITE)
+def _schedules(env: EnvFile, site: Settings, names: dict[str, Any]) -> Schedules:
+    """What schedules.yml says, for the machine that registers deployments."""
+    path = env.beside(site.CLIENT_SCHEDULES)
+    if CLIENT not in chosen(site.COMPONENTS) or not schedules.exists(path):
+        return {}
+    return schedules.load(path, _deployments(names))
+
+
+def _deployments(names: dict[str, Any]) -> list[str]:
+    """The names of those that are registered, by the files that say so."""
+    files_ = [
+        templates.render(f"{CLIENT.folder}/{name}{templates.SUFFIX}", names) for name in names["DEPLOYMENT_FILES"]
+    ]
+    return [deployment["name"] for text in files_ for deployment in templates.parsed(text)["deployments"]]
+
+
+def _component_files(site: Settings, root: Path, names: dict[str, Any]) -> list[File]:
+    authority = Authority(root, site.SITE)
     secrets = {each: credentials.of(each, site, root, authority) for each in chosen(site.COMPONENTS)}
     files_ = [file for component in secrets for file in _rendered(component, secrets[component], names)]
     of_processes = credentials.of_processes(site)

@@ -50,9 +50,14 @@ def _parse(name: str, text: str) -> None:
     if not target(name).endswith((".yaml", ".yml", ".json")):
         return
     try:
-        yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
+        parsed(text)
     except yaml.YAMLError as error:
         raise SiteError(f"templates/{name}: what it renders is no YAML: {' '.join(str(error).split())}") from None
+
+
+def parsed(text: str) -> Any:
+    """What YAML or JSON says."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
 
 
 def _bytecode_cache() -> FileSystemBytecodeCache | None:

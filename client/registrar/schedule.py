@@ -9,7 +9,7 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import DeploymentSchedule
-from prefect.client.schemas.schedules import SCHEDULE_TYPES
+from prefect.client.schemas.schedules import SCHEDULE_TYPES, IntervalSchedule, RRuleSchedule
 
 from registrar.deployment_file import Schedule, Timing
 from registrar.outcome import LEFT, MADE, REMOVED, Outcome, changed, differences
@@ -86,8 +86,16 @@ def news_of(schedule: Schedule, present: DeploymentSchedule) -> dict[str, Any]:
 
 
 def anchored(schedule: Schedule, present: SCHEDULE_TYPES) -> Timing:
-    """The timing; an interval that the file gives no anchor keeps the one that it got when it was made."""
-    timing, anchor = schedule.timing(), getattr(present, "anchor_date", None)
-    if schedule.interval is None or schedule.anchor_date or anchor is None:
-        return timing
-    return timing.model_copy(update={"anchor_date": anchor})
+    """The timing; one that the file gives no anchor keeps the one that it got when it was made."""
+    timing = schedule.timing()
+    if isinstance(timing, IntervalSchedule) and isinstance(present, IntervalSchedule) and not schedule.anchor_date:
+        return timing.model_copy(update={"anchor_date": present.anchor_date})
+    if isinstance(timing, RRuleSchedule) and isinstance(present, RRuleSchedule) and with_start(timing, present):
+        return present
+    return timing
+
+
+def with_start(timing: RRuleSchedule, present: RRuleSchedule) -> bool:
+    """Whether the server's rule is this one with the line DTSTART, which Prefect adds where there is none."""
+    start, _, rule = present.rrule.partition("\n")
+    return start.startswith("DTSTART:") and (rule, present.timezone) == (timing.rrule, timing.timezone)

@@ -273,6 +273,20 @@ def test_a_deployment_paused_in_the_ui_stays_paused_until_the_file_changes_its_m
     assert deployment(server, name)["paused"] is False
 
 
+def test_a_recurrence_rule_is_left_although_the_server_gave_it_a_start(site: Folder, server: Server, name: str) -> None:
+    weekly, often = {"rrule": "FREQ=WEEKLY;BYDAY=MO", "slug": "weekly"}, {"rrule": "FREQ=MINUTELY;INTERVAL=7"}
+    started = {"rrule": "DTSTART:20260101T060000\nRRULE:FREQ=DAILY"}
+    write_deployment(site, name, schedules=[{**weekly, "timezone": "Asia/Tokyo"}, often, started])
+    site.states()
+    ids = {schedule["id"] for schedule in deployment(server, name)["schedules"]}
+    assert set(site.states().values()) == {"left"}
+    write_deployment(site, name, schedules=[{**weekly, "timezone": "Asia/Seoul"}, often, started])
+    assert {key for key, state in site.states().items() if state != "left"} == {f"schedule {name}/one weekly"}
+    assert {schedule["id"] for schedule in deployment(server, name)["schedules"]} == ids
+    rule = schedules(server, name)["weekly"]["schedule"]
+    assert rule == {"rrule": "DTSTART:20200101T000000\nFREQ=WEEKLY;BYDAY=MO", "timezone": "Asia/Seoul"}
+
+
 def test_a_renamed_schedule_stays_the_same_schedule(site: Folder, server: Server, name: str) -> None:
     site.states()
     before = schedules(server, name)["daily"]["id"]

@@ -35,6 +35,7 @@ EXAMPLE = {
     "AGENT_HEALTH_PORT": "8080",
     "AGENT_IMAGE": "registry.example.org/flows:1.4.2",
     "CLIENT_CONCURRENCY_LIMITS": "weather-stations=4,licences=2",
+    "CLIENT_SCHEDULES": "als.schedules.yml",
     "CLIENT_WAIT_SECONDS": "120",
 }
 SECRET = {"PREFECT_API_AUTH_STRING", "SERVER_DATABASE_PASSWORD", "SERVER_REDIS_PASSWORD"}

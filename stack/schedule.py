@@ -1,0 +1,194 @@
+"""One schedule of schedules.yml: when a deployment runs by itself, and with which parameters.
+
+It is checked as Prefect's server will check it, so that what is rendered can be registered. What that takes is slow to
+import, and is imported where a schedule needs it.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+KINDS = ("cron", "interval", "rrule")
+GOES_WITH = {"day_or": "cron", "anchor_date": "interval"}
+MAX_RRULE = 6500  # characters; prefect._internal.schemas.validators.MAX_RRULE_LENGTH
+MAX_INTERVAL = timedelta(days=36525).total_seconds()
+MAX_SHOWN = 100  # characters; a fault is one line, and does not repeat a longer value
+EPOCH, YEARS = datetime(1970, 1, 1), 130  # where the search for a first time begins, and the years that cron knows
+
+
+@dataclass(frozen=True)
+class Field:
+    """A key of a schedule, with one line that could stand there.
+
+    `read` gives the value as deployment files have it, or raises ValueError with the rule that was broken.
+    """
+
+    read: Callable[[Any], Any]
+    example: str
+
+
+def examine(entry: object) -> tuple[dict[str, Any], list[str]]:
+    """The schedule as deployment files have it, and what is wrong: lines that begin with `: ` or `.FIELD: `."""
+    if not isinstance(entry, dict):
+        return {}, [f": this is no schedule; write for example {{{FIELDS['cron'].example}}}"]
+    faults = list(_of_keys(entry))
+    read: dict[str, Any] = {}
+    for name in (name for name in FIELDS if name in entry):
+        try:
+            read[name] = FIELDS[name].read(entry[name])
+        except ValueError as error:
+            faults.append(f".{name}: {_shown(entry[name])}{error}; write for example {FIELDS[name].example}")
+    return _for_deployment_file(read), faults
+
+
+def _of_keys(entry: dict[Any, Any]) -> Iterator[str]:
+    given = [kind for kind in KINDS if kind in entry]
+    if len(given) != 1:
+        said = " and ".join(given) or "none of the three"
+        yield f": has {said}; write exactly one of {', '.join(KINDS)}, for example {FIELDS['cron'].example}"
+    for name in (name for name in entry if name not in FIELDS):
+        yield f".{name}: there is no such field; {_nearest(name)}"
+    for name, kind in GOES_WITH.items():
+        if name in entry and given and kind not in given:
+            yield f".{name}: goes with {kind} alone; leave it out of a schedule with {given[0]}"
+
+
+def _for_deployment_file(read: dict[str, Any]) -> dict[str, Any]:
+    """In Prefect's words, which say `active` for what is not paused."""
+    written = {name: read[name] for name in FIELDS if name in read and name != "paused"}
+    return written | ({"active": not read["paused"]} if "paused" in read else {})
+
+
+def _shown(value: object) -> str:
+    """What stands there, where it is short; parameters are nobody's business."""
+    if isinstance(value, dict | list) or value is None or len(str(value)) > MAX_SHOWN:
+        return ""
+    return f"{value!r}: "
+
+
+def _nearest(name: object) -> str:
+    close = difflib.get_close_matches(str(name), FIELDS, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(FIELDS)}"
+
+
+def _text(value: object, rule: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(rule)
+    return value
+
+
+def _cron(value: object) -> str:
+    rule = "this is no cron expression: minute, hour, day of month, month, day of week, and a sixth field for seconds"
+    text = _text(value, rule)
+    from croniter import CroniterBadDateError, croniter
+
+    if not croniter.is_valid(text):
+        raise ValueError(rule)
+    if any(part.lower() in ("r", "h") for part in text.split()):
+        raise ValueError("Prefect knows no random (R) and no hashed (H) times")
+    try:
+        croniter(text, EPOCH, max_years_between_matches=YEARS).get_next()
+    except CroniterBadDateError:
+        raise ValueError("no calendar has such a day") from None
+    return text
+
+
+def _interval(value: object) -> int | float:
+    """Seconds, as deployment files have them; also from an ISO 8601 duration."""
+    seconds = _seconds(value)
+    if seconds is None:
+        raise ValueError("an interval is a number of seconds, or an ISO 8601 duration such as PT1H30M")
+    if not 1 <= seconds <= MAX_INTERVAL:
+        raise ValueError("an interval lasts from 1 second to 100 years")
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str) or not re.fullmatch(r"P[0-9A-Z.]+", value):
+        return None
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(timedelta).validate_python(value).total_seconds()
+    except ValidationError:
+        return None
+
+
+def _rrule(value: object) -> str:
+    rule = "this is no recurrence rule of iCalendar (RFC 5545)"
+    text = _text(value, rule)
+    if len(text) > MAX_RRULE:
+        raise ValueError(f"Prefect takes {MAX_RRULE} characters at most, this one has {len(text)}")
+    from dateutil.rrule import rrulestr
+
+    try:
+        rrulestr(text)
+    except (ValueError, TypeError, AttributeError, LookupError) as error:  # all of which it raises on bad text
+        known = str(error).startswith("invalid '")  # names the part; its other messages are for programmers
+        raise ValueError(f"{rule}: {error}" if known else rule) from None
+    return text
+
+
+def _timezone(value: object) -> str:
+    name = _text(value, "this is no time zone")
+    known = _timezones()
+    if name in known:
+        return name
+    # Not the short names: a CEST that is told of EST would be six hours late.
+    close = difflib.get_close_matches(name, [zone for zone in known if "/" in zone], n=1)
+    raise ValueError("there is no such time zone" + (f", did you mean {close[0]}?" if close else ""))
+
+
+def _timezones() -> list[str]:
+    """The names of the IANA database; not those of this machine, on which the schedule may never run."""
+    from importlib.resources import files
+
+    return files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+
+
+def _anchor_date(value: object) -> str:
+    text = _text(value, "this is no date and time of ISO 8601")
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("this is no date and time of ISO 8601") from None
+    return text
+
+
+def _parameters(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise ValueError("parameters are a mapping of the flow's parameters to values")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("a parameter is what JSON can say: text, number, true, false, null, list or mapping") from None
+    return value
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("this is a switch: true or false")
+    return value
+
+
+def _slug(value: object) -> str:
+    return _text(value, "a slug is text, and a name for this schedule that stays when its times change")
+
+
+FIELDS = {
+    "cron": Field(_cron, 'cron: "0 6 * * 1-5"'),
+    "day_or": Field(_switch, "day_or: false"),
+    "interval": Field(_interval, "interval: 3600"),
+    "anchor_date": Field(_anchor_date, 'anchor_date: "2026-01-01T06:00:00+01:00"'),
+    "rrule": Field(_rrule, 'rrule: "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18;BYMINUTE=0;BYSECOND=0"'),
+    "timezone": Field(_timezone, "timezone: Europe/Berlin"),
+    "parameters": Field(_parameters, "parameters: {months: [1, 2]}"),
+    "paused": Field(_switch, "paused: true"),
+    "slug": Field(_slug, "slug: daily"),
+}

@@ -1,0 +1,159 @@
+"""From schedules.yml to runs: cron, interval and rrule each at their times and once, also across a restart."""
+
+import itertools
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.cli import main
+from tests.server.conftest import ROOT, Folder, Server, free_port, process, running_server, wait_until
+
+PERIOD = timedelta(seconds=15)
+# The seconds of a minute at which each of them runs; no two at once.
+SECONDS = {"cron": {0, 15, 30, 45}, "interval": {5, 20, 35, 50}, "rrule": {10, 25, 40, 55}}
+SCHEDULES = """
+weather:
+  - {slug: cron, cron: "* * * * * 0,15,30,45", timezone: Asia/Tokyo, parameters: {kind: cron}}
+  - {slug: interval, interval: PT15S, anchor_date: "2026-01-01T00:00:05Z", parameters: {kind: interval}}
+  - {slug: rrule, rrule: "FREQ=MINUTELY;BYSECOND=10,25,40,55", timezone: America/St_Johns, parameters: {kind: rrule}}
+"""
+# In place of the sample flow: each run leaves one line, which says what it was to be and when.
+FLOW = """
+import os
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+
+@flow
+def weather(kind: str = "") -> None:
+    line = f"{kind} {flow_run.scheduled_start_time.isoformat()}\\n"
+    descriptor = os.open(os.path.join(os.environ["SITE_HOME"], "ran"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(descriptor, line.encode())
+"""
+SCHEDULER = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+}
+
+
+@dataclass
+class Site:
+    """A rendered site on a server of its own, which can be restarted."""
+
+    root: Path
+    server: Server
+
+    @property
+    def home(self) -> Path:
+        return self.root / "srv"
+
+    def register(self) -> str:
+        """Renders, and registers as the client's container does; the table that it prints."""
+        assert main(["--output", str(self.root)]) == 0
+        (self.root / "client/flows/weather.py").write_text(FLOW, encoding="utf-8")
+        folder = Folder(self.root / "client", self.server)
+        done = folder.register("registration.yaml", SITE_HOME=str(self.home))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def ran(self) -> list[tuple[str, datetime]]:
+        """What runs wrote: kind and scheduled time."""
+        path = self.home / "ran"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [(line.split()[0], datetime.fromisoformat(line.split()[1])) for line in lines]
+
+    def runs(self, kind: str) -> list[dict[str, Any]]:
+        """Every run of that schedule that the server has, past and to come, by time."""
+        only = {"name": {"any_": ["weather"]}}
+        found = self.server.all("flow_runs", flows=only, sort="EXPECTED_START_TIME_ASC", limit=200)
+        if len(found) == 200:
+            found += self.server.all("flow_runs", flows=only, sort="EXPECTED_START_TIME_ASC", limit=200, offset=200)
+        return [run for run in found if run["parameters"] == {"kind": kind}]
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[None]:
+        """Process workers of agent/, which end their runs before the block is left."""
+        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "4"]
+        command += ["--base-job-template", str(self.root / "agent/base-job-template.json")]
+        env = self.server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1", "SITE_HOME": str(self.home)}
+        with ExitStack() as stack:
+            started: list[subprocess.Popen[bytes]] = []
+            for number in range(count):
+                health = {"PREFECT_WORKER_WEBSERVER_PORT": str(free_port()), "PYTHONPATH": ""}
+                started.append(stack.enter_context(process(command, env | health, self.root / f"worker-{number}.log")))
+            yield
+            for worker in started:
+                worker.send_signal(signal.SIGTERM)
+            for worker in started:
+                worker.wait(120)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        wait_until(condition, self.root / "worker-0.log")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Two workers, a run of every schedule, then a restart of all of it and a run of every schedule again."""
+    root, home, port = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("prefect"), free_port()
+    (root / "schedules.yml").write_text(SCHEDULES, encoding="utf-8")
+    with running_server(home, port, **SCHEDULER) as server:
+        site = Site(root, server)
+        site.register()
+        with site.workers(2):
+            site.until(lambda: {kind for kind, _ in site.ran()} == set(SECONDS))
+        before = len(site.ran())
+    with running_server(home, port, **SCHEDULER) as server:
+        site.server = server
+        with site.workers(2):
+            site.until(lambda: {kind for kind, _ in site.ran()[before:]} == set(SECONDS))
+        yield site
+
+
+@pytest.mark.parametrize("kind", SECONDS)
+def test_runs_are_made_for_every_slot_and_no_other_time(site: Site, kind: str) -> None:
+    times = [datetime.fromisoformat(run["expected_start_time"]) for run in site.runs(kind)]
+    assert len(times) > 20
+    assert {(time.second, time.microsecond) for time in times} == {(second, 0) for second in SECONDS[kind]}
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {PERIOD}
+
+
+def test_each_slot_ran_once(site: Site) -> None:
+    assert max(Counter(site.ran()).values()) == 1
+
+
+@pytest.mark.parametrize("kind", SECONDS)
+def test_what_ran_is_what_was_scheduled_and_not_before_its_time(site: Site, kind: str) -> None:
+    completed = [run for run in site.runs(kind) if run["state_type"] == "COMPLETED"]
+    assert len(completed) >= 2, "one before the restart and one after it"
+    slots = {datetime.fromisoformat(run["expected_start_time"]) for run in completed}
+    assert slots == {time for name, time in site.ran() if name == kind}
+    assert all(run["start_time"] >= run["expected_start_time"] for run in completed)
+
+
+def test_what_leaves_the_file_ends_and_what_users_paused_stays_so(site: Site) -> None:
+    deployment = site.server.api.get("/deployments/name/weather/weather").raise_for_status().json()
+    ids = {schedule["slug"]: schedule["id"] for schedule in deployment["schedules"]}
+    path = f"/deployments/{deployment['id']}/schedules/{ids['interval']}"
+    site.server.api.patch(path, json={"active": False}).raise_for_status()
+    text = "\n".join(line for line in SCHEDULES.splitlines() if "rrule" not in line)
+    text = text.replace("{slug: cron,", "{slug: cron, paused: true,").replace("PT15S", "PT30S")
+    (site.root / "schedules.yml").write_text(text, encoding="utf-8")
+
+    table = {line[:57].split()[-1]: line.split("  ")[-1] for line in site.register().splitlines()}
+    assert (table["rrule"], table["interval"], table["cron"]) == ("removed", "changed: schedule", "changed: active")
+    deployment = site.server.api.get("/deployments/name/weather/weather").raise_for_status().json()
+    assert {s["slug"]: (s["id"], s["active"]) for s in deployment["schedules"]} == {
+        "cron": (ids["cron"], False),
+        "interval": (ids["interval"], False),
+    }
+    assert not [run for kind in SECONDS for run in site.runs(kind) if run["state_type"] == "SCHEDULED"]

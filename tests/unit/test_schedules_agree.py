@@ -1,0 +1,121 @@
+"""Render and Prefect agree on schedules: what Prefect would refuse at registration does not get past render."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from registrar.deployment_file import Schedule
+
+from stack import schedule
+
+CRON_FIELDS = [
+    "*",
+    "0",
+    "7",
+    "59",
+    "61",
+    "*/15",
+    "1-5",
+    "5-1",
+    "L",
+    "L5",
+    "5#2",
+    "?",
+    "1W",
+    "jan",
+    "mon-fri",
+    "r",
+    "H(1-9)",
+    "1,2,",
+    "-",
+    "@",
+]
+RULE_PARTS = [
+    "FREQ=DAILY", "FREQ=SECONDLY", "FREQ=", "INTERVAL=2", "INTERVAL=0", "INTERVAL=x", "COUNT=3", "BYDAY=MO,-1FR",
+    "BYDAY=XX", "UNTIL=20300101T000000Z", "UNTIL=soon", "BYHOUR=25", "BYMONTH=13", "BYSETPOS=0", "WKST=SU",
+    "BYWEEKNO=", "FOO=1", "",
+]  # fmt: skip
+RULES = [
+    "DTSTART:20260101T060000\nRRULE:FREQ=DAILY",
+    "DTSTART;TZID=Europe/Berlin:20260101T060000\nRRULE:FREQ=DAILY",
+    "DTSTART:yesterday\nRRULE:FREQ=DAILY",
+    "RRULE:FREQ=DAILY\nEXDATE:20260101T060000",
+    "RDATE:20260101T060000",
+    "RRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY",
+    "EXDATE:",
+    "RRULE",
+    ":",
+    "\n",
+    "FREQ=DAILY;" + "BYHOUR=" + "1," * 4000 + "1",
+]
+
+
+def prefect_takes(**entry: object) -> bool:
+    try:
+        Schedule.model_validate(entry)
+    except ValidationError:
+        return False
+    return True
+
+
+def render_takes(**entry: object) -> bool:
+    return not schedule.examine(entry)[1]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(CRON_FIELDS), max_size=8).map(" ".join) | st.text("0123456789*/,-LW#?@hr ", max_size=20)
+)
+def test_a_cron_expression_that_render_takes_is_one_for_prefect(text: str) -> None:
+    assert prefect_takes(cron=text) or not render_takes(cron=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["@hourly", "@reboot", "0 6 * * *", "* * * * * */20", "* * * * * * 2030", "0 0 L * *", "5/10 * * * *"]
+)
+def test_a_cron_expression_that_prefect_takes_is_one_for_render(text: str) -> None:
+    assert prefect_takes(cron=text) == render_takes(cron=text)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(RULE_PARTS), max_size=4).map(";".join))
+def test_both_take_the_same_rules(text: str) -> None:
+    assert prefect_takes(rrule=text) == render_takes(rrule=text)
+
+
+@pytest.mark.parametrize("text", RULES, ids=lambda text: ascii(text[:40]))
+def test_both_take_the_same_rules_of_several_lines(text: str) -> None:
+    assert prefect_takes(rrule=text) == render_takes(rrule=text)
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "US/Eastern", "Etc/GMT+5", "CEST", "Mars", "europe/berlin", "../UTC", "+01:00"]
+)
+@pytest.mark.parametrize("kind", [{"cron": "0 6 * * *"}, {"interval": 60}, {"rrule": "FREQ=DAILY"}])
+def test_both_know_the_same_time_zones(zone: str, kind: dict[str, object]) -> None:
+    assert prefect_takes(timezone=zone, **kind) == render_takes(timezone=zone, **kind)
+
+
+def test_an_interval_is_the_same_number_of_seconds() -> None:
+    for text in ("PT1H30M", "P1D", "PT0.5H", "P1W", "PT90S"):
+        read, faults = schedule.examine({"interval": text})
+        interval = Schedule.model_validate({"interval": text}).interval
+        assert interval
+        assert (faults, read["interval"]) == ([], interval.total_seconds())
+
+
+@pytest.mark.parametrize("paused", [True, False])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"cron": "0 6 * * 1", "day_or": False},
+        {"interval": 5, "anchor_date": "2026-01-01"},
+        {"rrule": "FREQ=DAILY"},
+    ],
+)
+def test_every_field_can_be_registered(kind: dict[str, object], paused: bool) -> None:
+    read, faults = schedule.examine(
+        {**kind, "timezone": "Asia/Tokyo", "parameters": {"a": [None]}, "slug": "s", "paused": paused}
+    )
+    assert faults == []
+    assert Schedule.model_validate(read).active is not paused
