@@ -13,18 +13,24 @@ from stack.site import Site
 
 
 def prepare(site: Site, component: Component) -> None:
-    """Starts the component's own engine, where it has one, and loads the image of its flow containers there.
+    """Starts the component's own engine, where it has one, and loads the images of its jobs there.
 
     Before the workers start: a run that finds no image fails. An image that this machine's engine has not either is
-    left to be pulled.
+    left to be pulled, and so are job images where the site has a registry.
     """
     workers = dockerworkers.every(site.settings).get(component.name)
     if workers is None or not workers.nested:
         return
-    image = context(site.settings)["POOLS"][component.name].image
     compose.up(site.root, component, workers.nested)
-    if not _has(site.root, workers, image) and _is_here(image):
-        _load(site.root, workers, image)
+    wanted = [image for image in _images(site, component) if not _has(site.root, workers, image) and _is_here(image)]
+    if wanted:
+        _load(site.root, workers, wanted)
+
+
+def _images(site: Site, component: Component) -> list[str]:
+    names = context(site.settings)
+    jobs = [] if names["REGISTRY_USED"] else names["JOB_IMAGE"].values()
+    return [names["POOLS"][component.name].image, *jobs]
 
 
 def _has(root: Path, workers: DockerWorkers, image: str) -> bool:
@@ -39,12 +45,13 @@ def _is_here(image: str) -> bool:
     return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0
 
 
-def _load(root: Path, workers: DockerWorkers, image: str) -> None:
-    """`docker save` here, `docker load` there."""
-    print(f"{workers.component.name}: loading {image}", flush=True)
+def _load(root: Path, workers: DockerWorkers, images: list[str]) -> None:
+    """`docker save` here, `docker load` there; together, so that what they share goes over once."""
+    shown = " and ".join(images)
+    print(f"{workers.component.name}: loading {shown}", flush=True)
     began = time.monotonic()
     command = compose.service_command(workers.component, workers.nested, workers.client, "load", "--quiet")
-    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+    with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
         done = subprocess.run(
             command,
             cwd=root / workers.component.folder,
@@ -55,5 +62,5 @@ def _load(root: Path, workers: DockerWorkers, image: str) -> None:
         )
     if done.returncode or saved.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
-        raise SiteError(f"{workers.component.name}: {image} cannot be loaded into {workers.nested}: {reason}")
+        raise SiteError(f"{workers.component.name}: {shown} cannot be loaded into {workers.nested}: {reason}")
     print(f"{workers.component.name}: loaded after {time.monotonic() - began:.0f} s", flush=True)
