@@ -57,7 +57,9 @@ class Schedules:
         if schedule.active not in (asked_before, present.active):
             news["active"] = schedule.active
         if news:
-            self.client.update_deployment_schedule(self.deployment_id, present.id, **news)
+            # Without parameters in it, Prefect 3.8 takes an update to mean that there are none.
+            whole = {"parameters": schedule.parameters} | news
+            self.client.update_deployment_schedule(self.deployment_id, present.id, **whole)
         return present.id, changed(news) if news else LEFT
 
     def remove(self, schedule: DeploymentSchedule) -> Outcome:

@@ -142,9 +142,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], log: Path) -> None:
+def wait_until(condition: Callable[[], bool], log: Path, limit_s: float = START_LIMIT_S) -> None:
     """Return once the condition holds; fail with the log where it does not come to hold."""
-    ends = time.monotonic() + START_LIMIT_S
+    ends = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < ends, log.read_text()
         time.sleep(0.2)

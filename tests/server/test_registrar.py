@@ -287,6 +287,19 @@ def test_a_recurrence_rule_is_left_although_the_server_gave_it_a_start(site: Fol
     assert rule == {"rrule": "DTSTART:20200101T000000\nFREQ=WEEKLY;BYDAY=MO", "timezone": "Asia/Seoul"}
 
 
+def test_a_schedule_keeps_its_parameters_when_something_else_of_it_changes(
+    site: Folder, server: Server, name: str
+) -> None:
+    daily: dict[str, Any] = {**DAILY, "parameters": {"days": 3}}
+    write_deployment(site, name, schedules=[daily])
+    site.states()
+    for key, value, said in (("cron", "0 7 * * *", "schedule"), ("active", False, "active")):
+        daily[key] = value
+        write_deployment(site, name, schedules=[daily])
+        assert site.states()[f"schedule {name}/one daily"] == f"changed: {said}"
+        assert schedules(server, name)["daily"]["parameters"] == {"days": 3}
+
+
 def test_a_renamed_schedule_stays_the_same_schedule(site: Folder, server: Server, name: str) -> None:
     site.states()
     before = schedules(server, name)["daily"]["id"]
