@@ -56,8 +56,16 @@ def remove_flow_containers(site: str) -> None:
 
 def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
     """Compose's own last word, the end of the log of what is not healthy, and where the rest is."""
-    ailing = _compose(root, component, "ps", "--all", "--format", "{{.Service}} {{.Health}} {{.ExitCode}}").stdout
-    names = [line.split()[0] for line in ailing.splitlines() if "unhealthy" in line or not line.endswith(" 0")]
+    ailing = _compose(
+        root, component, "ps", "--all", "--format", "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
+    ).stdout
+    # What is about to be started again has an exit code of 0 until then.
+    signs = ("unhealthy", "restarting")
+    names = [
+        line.split()[0]
+        for line in ailing.splitlines()
+        if any(sign in line for sign in signs) or not line.endswith(" 0")
+    ]
     logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
     whole = f"(cd {component.folder} && docker compose{''.join(f' {word}' for word in _file(component))} logs)"
     return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {whole}"]

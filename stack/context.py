@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import addresses, dockerworkers, images, pools, registry
+from stack import addresses, dockerworkers, images, pools, registry, subnets
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
@@ -43,6 +43,8 @@ def context(site: Settings) -> dict[str, Any]:
         "REGISTRY_CA_PATH": registry.ca_path(site),
         "REGISTRY_HEALTH_PORT": REGISTRY_HEALTH_PORT + (site.REGISTRY_PORT == REGISTRY_HEALTH_PORT),
         "STORAGE": dockerworkers.STORAGE,
+        "DIND_BRIDGE": subnets.bridge(site.DIND_SUBNET),
+        "DIND_ADDRESSES": subnets.pool(site.DIND_SUBNET),
         "POOL_ENV": {},
         "DOCKER_WORKERS": workers,
         "POOLS": {name: pools.of(each, site, image["flows"], jobs) for name, each in workers.items()},

@@ -15,8 +15,10 @@ from stack.settings import Settings, fault
 # Networks that every engine has under these names, so a site's network cannot be called so.
 RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
 # Those that have a name on the site's own network.
-SERVICES = {"server", "services", "worker", "client", "reaper"}
+SERVICES = {"server", "services", "worker", "client", "reaper", "dind"}
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
+
+POOLS = ("AGENT_POOL", "DOCKER_POOL", "DIND_POOL")
 
 Check = Callable[[EnvFile, Settings], Iterator[str]]
 
@@ -132,6 +134,15 @@ def _names(certificate: str) -> list[str]:
         return []
 
 
+def pools_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
+    owner: dict[str, str] = {}
+    for key in POOLS:
+        pool = getattr(settings, key)
+        if pool in owner:
+            yield fault(env, key, f"{owner[pool]} has this name; a pool belongs to one engine, so choose another")
+        owner.setdefault(pool, key)
+
+
 def every_worker_has_a_port(env: EnvFile, settings: Settings) -> Iterator[str]:
     workers = _worker_ports(settings)
     if workers and workers[-1] > 65535:
@@ -224,6 +235,7 @@ RULES: dict[Check, tuple[str, ...]] = {
     files_hold_certificates: (),  # a path that is none is empty by then
     published_ports_differ: ("COMPONENTS", "SERVER_BIND", "SERVER_PORT", "REGISTRY_BIND", "REGISTRY_PORT"),
     registry_has_its_name: ("REGISTRY_HOST",),
+    pools_differ: POOLS,
     registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
     registry_certificate_is_used: ("REGISTRY_TLS",),
     registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),

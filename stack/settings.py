@@ -270,6 +270,17 @@ class DindSettings(Section):
     )
     DIND_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
     DIND_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    DIND_SUBNET: values.Subnet = setting(
+        "10.213.0.0/16",
+        "Addresses of the containers on that engine; no network that they have to reach may be among them.",
+        "172.30.0.0/20",
+    )
+    DIND_ROOTLESS: values.Switch = setting(
+        False,
+        "true: the engine's container has no privileges of this machine. Needs a kernel with user namespaces, and "
+        "limits no memory and no cores of single flow containers.",
+        "true",
+    )
 
 
 class PodmanSettings(Section):

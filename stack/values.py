@@ -114,6 +114,16 @@ def _version(value: object) -> str:
     return str(value)
 
 
+def _subnet(value: object) -> str:
+    try:
+        network = ipaddress.IPv4Network(str(value))
+    except ValueError:
+        network = ipaddress.IPv4Network("0.0.0.0/0")
+    if not network.is_private or not 8 <= network.prefixlen <= 22:  # four networks of 254 addresses
+        raise ValueError("this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22")
+    return str(network)
+
+
 def _bind_address(value: object) -> str:
     if _address(str(value)) is None:
         raise ValueError("this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody")
@@ -370,6 +380,7 @@ SiteName = Annotated[str, BeforeValidator(_site_name)]
 PrefectVersion = Annotated[str, BeforeValidator(_version)]
 Port = Annotated[int, whole_number(1, 65535, "a port")]
 Count = Annotated[int, whole_number(1, 1000, "this")]
+Subnet = Annotated[str, BeforeValidator(_subnet)]
 BindAddress = Annotated[str, BeforeValidator(_bind_address)]
 ApiUrl = Annotated[str, BeforeValidator(_api_url)]
 BrowserUrl = Annotated[str, BeforeValidator(_browser_url)]

@@ -46,6 +46,7 @@ ODD = (
     },
     {"COMPONENTS": "server worker-docker", "DOCKER_REPLICAS": "3", "DOCKER_JOB_CPUS": "0.5", "DOCKER_JOB_MEMORY": "1g"},
     {"COMPONENTS": "server worker-dind client", "DIND_REPLICAS": "3", "DOCKER_PROXY": "false"},
+    {"COMPONENTS": "server worker-dind", "DIND_ROOTLESS": "true", "DIND_SUBNET": "172.30.0.0/20"},
     {"COMPONENTS": "worker-dind", "REGISTRY_PASSWORD": "registry-password", "REGISTRY_TLS": "false"} | REMOTE,
     {"COMPONENTS": "server worker-podman client", "PODMAN_REPLICAS": "3", "DOCKER_BIND_PATHS": "/srv/data"},
     {
