@@ -11,6 +11,7 @@ from stack.settings import Settings
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
 NANO = 10**9
 HOST = "host"  # what engines call their own network
+COMMAND = "python -m run_flow"  # of images/prefect, and so of every image made from it
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Pool:
     credentials: str | None = None
     launcher: dict[str, Any] = field(default_factory=dict)
     direct: dict[str, Any] = field(default_factory=dict)
-    command: str | None = None
+    command: str = COMMAND
     user: str = PREFECT_USER
 
     @property

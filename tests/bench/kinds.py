@@ -1,0 +1,70 @@
+"""The kinds of workers that are measured, one entry each. What is measured is the same for all of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stack import images
+from tests.bench.measuring import Reach
+from tests.bench.places import REPO
+from tests.sites import SiteUnderTest
+
+IMPORT = ("python", "-c", "from prefect import flow")
+CODE = "{site}-flows:/srv/site/flows:ro"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of worker, as the bundle runs it and as Prefect does by itself.
+
+    `component` serves `pool`. `stock_type` is the type of Prefect's own worker, `stock_image` its image and
+    `stock_options` what `docker run` needs to start it; `stock_job` are the job variables without which no flow would
+    run there. `floor` is a command that does no more than import Prefect where runs do. `launcher` is a deployment
+    that starts containers. {site} and {flows} are the site's name and its image of flows. The reaches are for one run,
+    ten runs, and one launched container.
+    """
+
+    component: str
+    pool: str
+    stock_type: str
+    stock_image: str
+    floor: tuple[str, ...]
+    stock_options: tuple[str, ...] = ()
+    stock_job: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
+    launcher: str = ""
+    reach: Reach = field(default_factory=Reach)
+    reach_ten: Reach = field(default_factory=Reach)
+    reach_launch: Reach = field(default_factory=Reach)
+
+
+KINDS = {
+    "process": Kind(
+        component="agent",
+        pool="agent_pool",
+        stock_type="process",
+        stock_image="flows",
+        stock_options=(f"--volume={CODE}",),
+        floor=("docker", "exec", "{site}-agent-worker-1", *IMPORT),
+    ),
+    "docker": Kind(
+        component="worker-docker",
+        pool="docker_pool",
+        stock_type="docker",
+        stock_image="worker-docker",
+        stock_options=("--volume=/var/run/docker.sock:/var/run/docker.sock", "--user=root"),
+        stock_job={"image": "{flows}", "networks": ["{site}"], "volumes": [CODE]},
+        floor=("docker", "run", "--rm", "--label=site={site}", "{flows}", *IMPORT),
+        launcher="Docker flow/launch_docker",
+        reach=Reach(share=0.40),
+        reach_ten=Reach(share=0.50),
+        reach_launch=Reach(over=0.3),
+    ),
+}
+
+
+def image(name: str) -> str:
+    return images.reference(name, REPO)
+
+
+def words(texts: Iterable[str], site: SiteUnderTest) -> list[str]:
+    """The texts with the site's name and its image of flows in them."""
+    return [text.replace("{site}", site.name).replace("{flows}", image("flows")) for text in texts]
