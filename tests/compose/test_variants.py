@@ -195,13 +195,8 @@ def test_an_engine_in_a_container_has_the_paths_that_its_flow_containers_mount(v
 def test_only_an_engine_in_a_container_is_privileged(variants: list[Variant]) -> None:
     for variant in variants:
         rootless = {"worker-dind"} if variant.settings.get("DIND_ROOTLESS") == "true" else set()
-        nested = NESTED & variant.configs.keys() - rootless
         privileged = {(component, name) for component, name, service in variant.services() if service.get("privileged")}
-<<<<<<< HEAD
-        assert privileged == {(component, NESTED_SERVICE[component]) for component in nested(variant)}
-=======
-        assert privileged == {(component, NESTED_SERVICE[component]) for component in nested}
->>>>>>> 3931f39 (DinD: rootless by setting, without privileges of the machine; addresses by setting; pools differ)
+        assert privileged == {(component, NESTED_SERVICE[component]) for component in nested(variant) - rootless}
 
 
 def test_an_engine_without_a_client_certificate_is_never_served(variants: list[Variant]) -> None:
