@@ -16,6 +16,7 @@ from tests.sites import SiteUnderTest, docker
 
 WEATHER = "weather/weather"
 LONG_SECONDS = 300
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PAUSE_SECONDS = 0.5
 PAGE = 200  # the server gives no more at once
 QUIET_SECONDS = 5  # a logger gathers lines for two seconds before it sends them
@@ -164,3 +165,24 @@ def shell(folder: Path, command: str, **more: str) -> "subprocess.CompletedProce
     return subprocess.run(
         ["sh", "-c", command], cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
     )
+
+
+def start(site: SiteUnderTest, deployment: str, **body: Any) -> str:
+    """A run of FLOW/DEPLOYMENT that is due; its id. `body` is `parameters`, `job_variables` and the like."""
+    with api(site) as client:
+        identity = client.get(f"/deployments/name/{deployment}").raise_for_status().json()["id"]
+        given = {"state": {"type": "SCHEDULED"}} | body
+        answer = client.post(f"/deployments/{identity}/create_flow_run", json=given)
+        return str(answer.raise_for_status().json()["id"])
+
+
+def state(site: SiteUnderTest, run: str) -> dict[str, Any]:
+    """The state of a run as it is now."""
+    with api(site) as client:
+        return dict(client.get(f"/flow_runs/{run}").raise_for_status().json()["state"])
+
+
+def ended(site: SiteUnderTest, *runs: str) -> list[dict[str, Any]]:
+    """The states of the runs, in the order given, once all have ended."""
+    until("all runs end", lambda: all(state(site, run)["type"] in FINAL for run in runs))
+    return [state(site, run) for run in runs]

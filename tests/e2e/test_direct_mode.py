@@ -74,22 +74,11 @@ class Trusted:
 
     def start(self, deployment: str, **job_variables: Any) -> str:
         """A run that is due; its id."""
-        with running.api(self.site) as client:
-            identity = client.get(f"/deployments/name/{deployment}").raise_for_status().json()["id"]
-            body = {"state": {"type": "SCHEDULED"}, "job_variables": job_variables}
-            answer = client.post(f"/deployments/{identity}/create_flow_run", json=body)
-            return str(answer.raise_for_status().json()["id"])
+        return running.start(self.site, deployment, job_variables=job_variables)
 
     def ended(self, *runs: str) -> list[dict[str, Any]]:
         """The states of the runs, in the order given, once all have ended."""
-        return [self._end_of(run) for run in runs]
-
-    def _end_of(self, run: str) -> dict[str, Any]:
-        with running.api(self.site) as client:
-            path = f"/flow_runs/{run}"
-            final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-            running.until(f"run {run} ends", lambda: client.get(path).json()["state"]["type"] in final)
-            return dict(client.get(path).json()["state"])
+        return running.ended(self.site, *runs)
 
     def block(self) -> dict[str, Any]:
         with running.api(self.site) as client:

@@ -1,0 +1,275 @@
+"""Every way to run a container on every engine at once: Docker, Docker in a container, Podman in a container."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack import images
+from stack.context import bases
+from stack.settings import Settings
+from tests import sites
+from tests.e2e import running
+from tests.sites import SiteUnderTest, docker
+
+pytestmark = pytest.mark.engine
+
+FLOW_RUN = "io.prefect.flow-run-id"
+LAUNCHED = ("site.role=launched",)
+# The reaper looks every 30 s and gives the logs of an ended container 60 s to be read.
+REAPED_SECONDS = 240
+CANCELLED_SECONDS = 60
+WORK = "find /srv/site/work -type f"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A component whose workers make containers; `service` holds its engine, where that is a container too."""
+
+    name: str
+    folder: str
+    compose_file: str = "compose.yaml"
+    service: str = ""
+    client: str = "docker"
+
+    def compose(self, site: SiteUnderTest, *arguments: str) -> str:
+        return site.compose(self.folder, "--file", self.compose_file, *arguments).stdout
+
+    def ask(self, site: SiteUnderTest, *arguments: str) -> str:
+        """What the engine's own command prints."""
+        if not self.service:
+            return docker(*arguments)
+        return self.compose(site, "exec", "--no-TTY", self.service, self.client, *arguments)
+
+    def containers(self, site: SiteUnderTest, *labels: str) -> set[str]:
+        """Ids of the containers that workers and launchers made there, ended ones included."""
+        filters = [f"--filter=label={label}" for label in (f"site={site.name}", FLOW_RUN, *labels)]
+        return set(self.ask(site, "ps", "--all", "--quiet", *filters).split())
+
+    def runs(self, site: SiteUnderTest, run: str) -> set[str]:
+        """Ids of the containers of one run, its own and those that it launched."""
+        return self.containers(site, f"{FLOW_RUN}={run}")
+
+
+DOCKER = Kind("docker", "worker-docker")
+DIND = Kind("dind", "worker-docker", "compose.dind.yaml", "dind")
+PODMAN = Kind("podman", "worker-podman", service="podman", client="podman")
+KINDS = (DOCKER, DIND, PODMAN)
+kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+def local(name: str) -> str:
+    return images.reference(name, sites.REPO, bases(Settings()))
+
+
+@pytest.fixture(scope="module")
+def site(site_images: None) -> Iterator[SiteUnderTest]:
+    """All container workers on one machine, without a registry: `up` gives the images to the engines in containers."""
+    names = ("worker-docker", "dind", "worker-podman", "podman", "weather", "pca")
+    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    made = sites.make_site(COMPONENTS="server worker-docker worker-dind worker-podman client")
+    try:
+        done = made.render("up", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("\n1 Completed\n") == len(KINDS)
+        yield made
+    finally:
+        made.render("down", check=False)
+        made.remove()
+
+
+def launch(site: SiteUnderTest, kind: Kind, command: list[str], **more: Any) -> str:
+    """A run that launches a container of an image which every engine has."""
+    name, _, tag = local("flows").rpartition(":")
+    asked = {"image_name": name, "image_tag": tag, "command": command, "params": {}} | more
+    return running.start(site, f"Docker flow/launch_{kind.name}", parameters={"docker_params": asked})
+
+
+def result(site: SiteUnderTest, path: str) -> dict[str, Any]:
+    """A file of JSON that a run left in the site's results."""
+    mount = f"--volume={site.name}-results:/r:ro"
+    return dict(json.loads(docker("run", "--rm", mount, local("prefect"), "cat", f"/r/{path}")))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Runs that were started together: kind -> run, in each of three ways."""
+
+    mounted: dict[str, str]
+    direct: dict[str, str]
+    launched: dict[str, str]
+
+    @property
+    def runs(self) -> list[str]:
+        return [*self.mounted.values(), *self.direct.values(), *self.launched.values()]
+
+
+@pytest.fixture(scope="module")
+def cells(site: SiteUnderTest) -> Cells:
+    """The flow from the site's volume, from an image of its own, and an algorithm's container, on each engine."""
+    started = Cells(
+        {kind.name: running.start(site, f"weather/weather_{kind.name}") for kind in KINDS},
+        {kind.name: running.start(site, f"weather/weather_image_{kind.name}") for kind in KINDS},
+        {kind.name: running.start(site, f"Docker flow/launch_{kind.name}") for kind in KINDS},
+    )
+    states = running.ended(site, *started.runs)
+    assert {state["type"] for state in states} == {"COMPLETED"}, states
+    return started
+
+
+def test_the_same_flow_has_the_same_result_wherever_it_runs(site: SiteUnderTest, cells: Cells) -> None:
+    found = [result(site, f"weather/{run}/figures.json") for run in (*cells.mounted.values(), *cells.direct.values())]
+    assert len({figures.pop("flow_run_id") for figures in found}) == 2 * len(KINDS)
+    hosts = {figures.pop("host") for figures in found}
+    assert len(hosts) == 2 * len(KINDS)  # a container each
+    assert found.count(found[0]) == len(found)
+    assert found[0]["hours"] == 26115
+
+
+def test_the_same_launch_has_the_same_result_on_every_engine_and_from_a_process(
+    site: SiteUnderTest, cells: Cells, tmp_path: Path
+) -> None:
+    summaries = [result(site, f"{run}/summary.json") for run in cells.launched.values()]
+    assert summaries == [launch_as_a_process(site, tmp_path)] * len(KINDS)
+    assert (summaries[0]["task"], summaries[0]["components"]) == ("train", 10)
+
+
+def launch_as_a_process(site: SiteUnderTest, folder: Path) -> dict[str, Any]:
+    """The same source, called by a Python of this machine; what the algorithm wrote."""
+    name, _, tag = local("pca").rpartition(":")
+    results = folder / "results"
+    results.mkdir(mode=0o777)
+    results.chmod(0o777)
+    asked = {
+        "image_name": name,
+        "image_tag": tag,
+        "command": "python /app/pca.py",
+        "volumes": [f"{results}:/app/results"],
+    }
+    imports = "import json, sys; from flows.containers.docker_flows import launch_docker"
+    code = f"{imports}; launch_docker(json.loads(sys.argv[1]))"
+    environment = running.environment(
+        PYTHONPATH=str(sites.REPO / "client"),
+        PREFECT_API_URL=running.api_url(site),
+        PREFECT_API_AUTH_STRING=site.env["PREFECT_API_AUTH_STRING"],
+        PREFECT_HOME=str(folder / "home"),
+        SITE=site.name,
+        SITE_WORK_DIR=str(folder / "work"),
+        SITE_HOST_PATHS=str(folder),
+        SITE_LABELS=site.env["SITE_LABELS"],
+    )
+    (folder / "work").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(asked)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not list((folder / "work").iterdir())
+    (summary,) = results.glob("*/summary.json")
+    return dict(json.loads(summary.read_text()))
+
+
+@pytest.fixture(scope="module")
+def failures(site: SiteUnderTest) -> dict[str, dict[str, str]]:
+    """Kind -> what was wrong -> what its run says, all of them run at once."""
+    asked: dict[str, dict[str, Any]] = {
+        "exit": {"command": ["sh", "-c", "echo the model is not there >&2; exit 3"]},
+        "memory": {"command": ["python3", "-c", "bytearray(10**9)"], "memory": "100m"},
+        "image": {"command": ["true"], "image_tag": "none"},
+        "forbidden": {"command": ["true"], "volumes": ["/srv/site/flows:/code:rw"]},
+    }
+    runs = {(kind.name, what): launch(site, kind, **given) for kind in KINDS for what, given in asked.items()}
+    states = dict(zip(runs, running.ended(site, *runs.values()), strict=True))
+    assert {state["type"] for state in states.values()} == {"FAILED"}, states
+    return {kind.name: {what: str(states[kind.name, what]["message"]) for what in asked} for kind in KINDS}
+
+
+@kinds
+def test_a_failing_container_is_told_with_its_last_words_and_the_mend(
+    failures: dict[str, dict[str, str]], kind: Kind
+) -> None:
+    said = failures[kind.name]
+    assert "ended with exit code 3; its last lines:" in said["exit"]
+    assert said["exit"].endswith("the model is not there")
+    assert "for lack of memory (OOM; memory limit 100m)" in said["memory"]
+    assert "raise memory" in said["memory"]
+    assert said["image"].startswith(f"image {local('flows').rpartition(':')[0]}:none cannot be pulled: ")
+    assert "socket proxy (launcher)" in said["forbidden"] or "/srv/site/flows" in said["forbidden"]
+
+
+@pytest.fixture(scope="module")
+def sleeping(site: SiteUnderTest) -> dict[str, str]:
+    """Kind -> a run whose container sleeps, and is there."""
+    runs = {kind.name: launch(site, kind, ["sleep", "600"]) for kind in KINDS}
+
+    def all_there() -> bool:
+        return all(len(kind.runs(site, runs[kind.name])) == 2 for kind in KINDS)
+
+    running.until("two containers on each engine", all_there)
+    return runs
+
+
+def test_flow_containers_outlive_the_restart_of_their_worker(site: SiteUnderTest, sleeping: dict[str, str]) -> None:
+    before = {kind.name: kind.runs(site, sleeping[kind.name]) for kind in KINDS}
+    for kind in KINDS:
+        kind.compose(site, "restart", "--timeout", "1", "worker")
+    for kind in KINDS:
+        running_now = kind.ask(site, "ps", "--quiet", f"--filter=label={FLOW_RUN}={sleeping[kind.name]}").split()
+        assert set(running_now) == before[kind.name]
+    running.until_healthy(site)
+
+
+@kinds
+def test_cancelling_stops_the_containers(site: SiteUnderTest, sleeping: dict[str, str], kind: Kind) -> None:
+    run = sleeping[kind.name]
+    with running.api(site) as client:
+        asked = {"state": {"type": "CANCELLING"}, "force": False}
+        client.post(f"/flow_runs/{run}/set_state", json=asked).raise_for_status()
+    label = f"--filter=label={FLOW_RUN}={run}"
+    running.until("its containers stop", lambda: not kind.ask(site, "ps", "--quiet", label), CANCELLED_SECONDS)
+    assert running.ended(site, run)[0]["type"] == "CANCELLED"
+
+
+def test_inside_the_podman_worker_docker_is_podman(site: SiteUnderTest) -> None:
+    assert PODMAN.compose(site, "exec", "--no-TTY", "worker", "docker", "--version").startswith("podman version ")
+
+
+def test_the_engine_in_a_container_takes_no_call_without_a_certificate(site: SiteUnderTest) -> None:
+    command = (
+        "exec",
+        "--no-TTY",
+        "socket-proxy",
+        "python",
+        "-c",
+        "import urllib.request as r; r.urlopen('http://dind:2376/version')",
+    )
+    done = site.compose("worker-docker", "--file", DIND.compose_file, *command, check=False)
+    assert done.returncode != 0
+    assert "HTTP Error 400" in done.stderr
+
+
+@kinds
+def test_nothing_is_left_of_runs_that_have_ended(
+    site: SiteUnderTest, cells: Cells, failures: dict[str, dict[str, str]], kind: Kind
+) -> None:
+    assert not kind.containers(site, *LAUNCHED)
+    assert kind.compose(site, "exec", "--no-TTY", "reaper", "sh", "-c", WORK) == ""
+    running.until("the reaper has removed the flow containers", lambda: not kind.containers(site), REAPED_SECONDS)
+    volumes = kind.ask(site, "volume", "ls", "--quiet").split() if kind.service else []
+    assert not volumes
+
+
+def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
+    done = site.render("down", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert docker("ps", "--all", "--quiet", f"--filter=label=site={site.name}") == ""
+    assert docker("network", "ls", "--quiet", f"--filter=label=site={site.name}") == ""
