@@ -14,11 +14,12 @@ LOG_LINES = 15
 
 def up(root: Path, component: Component, *services: str) -> None:
     """Starts a component, or some of its services, and waits until it is healthy; what is right is left alone."""
-    print(f"{component.name}: starting", flush=True)
+    name = " ".join((component.name, *services))
+    print(f"{name}: starting", flush=True)
     began = time.monotonic()
     result = _compose(root, component, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS), *services)
     state = "not healthy" if result.returncode else "healthy"
-    print(f"{component.name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
     if result.returncode != 0:
         raise SiteError(*_reasons(root, component, result.stderr))
 
@@ -56,9 +57,8 @@ def remove_flow_containers(site: str) -> None:
 
 def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
     """Compose's own last word, the end of the log of what is not healthy, and where the rest is."""
-    ailing = _compose(
-        root, component, "ps", "--all", "--format", "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
-    ).stdout
+    form = "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
+    ailing = _compose(root, component, "ps", "--all", "--format", form).stdout
     # What is about to be started again has an exit code of 0 until then.
     signs = ("unhealthy", "restarting")
     names = [
