@@ -1,5 +1,6 @@
 """The docker compose commands that a site means; each can be typed by hand in the component's folder as well."""
 
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -30,6 +31,15 @@ def run(root: Path, component: Component, *command: str) -> None:
     folder = root / component.folder
     if subprocess.run(arguments, cwd=folder, check=False, stdin=subprocess.DEVNULL).returncode != 0:
         raise SiteError(f"{component.name}: `{' '.join(command) or 'registration'}` failed; what it said stands above")
+
+
+def is_running(root: Path, component: Component, service: str) -> bool:
+    return bool(_compose(root, component, "ps", "--quiet", "--status", "running", service).stdout)
+
+
+def by_hand(component: Component, *arguments: str) -> str:
+    """A command as a user types it in the site's folder."""
+    return f"`cd {component.folder} && {shlex.join(['docker', 'compose', *_file(component), *arguments])}`"
 
 
 def service_command(component: Component, service: str, *command: str) -> list[str]:
@@ -67,8 +77,7 @@ def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
         if any(sign in line for sign in signs) or not line.endswith(" 0")
     ]
     logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
-    whole = f"(cd {component.folder} && docker compose{''.join(f' {word}' for word in _file(component))} logs)"
-    return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {whole}"]
+    return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {by_hand(component, 'logs')}"]
 
 
 def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:

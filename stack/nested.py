@@ -23,17 +23,17 @@ def prepare(site: Site, component: Component) -> None:
     if workers is None or not workers.nested:
         return
     compose.up(site.root, component, workers.nested)
-    lacking = [image for image in images(site, component) if not _has(site.root, workers, image) and _is_here(image)]
-    if lacking:
-        _load(site.root, workers, lacking)
+    if images := lacking(site, workers):
+        _load(site.root, workers, images)
 
 
-def images(site: Site, component: Component) -> list[str]:
-    """What flow containers of the component run in, without what they pull from the site's registry."""
+def lacking(site: Site, workers: DockerWorkers) -> list[str]:
+    """The images of flow containers that this machine's engine has and the one in the container has not."""
     names = context(site.settings)
-    wanted = [names["POOLS"][component.name].image, *names["JOB_IMAGE"].values()]
+    wanted = [names["POOLS"][workers.component.name].image, *names["JOB_IMAGE"].values()]
     pulled = f"{registry.address(site.settings)}/"
-    return [image for image in dict.fromkeys(wanted) if not image.startswith(pulled)]
+    own = [image for image in dict.fromkeys(wanted) if not image.startswith(pulled)]
+    return [image for image in own if not _has(site.root, workers, image) and _is_here(image)]
 
 
 def ask(root: Path, workers: DockerWorkers, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -51,16 +51,16 @@ def _is_here(image: str) -> bool:
     return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0
 
 
-def _load(root: Path, workers: DockerWorkers, lacking: Sequence[str]) -> None:
+def _load(root: Path, workers: DockerWorkers, images: Sequence[str]) -> None:
     """`docker save` here, `docker load` there, in one archive: the images share most of their layers."""
     name = workers.component.name
-    print(f"{name}: loading {' and '.join(lacking)}", flush=True)
+    print(f"{name}: loading {' and '.join(images)}", flush=True)
     began = time.monotonic()
     command = compose.service_command(workers.component, workers.nested, workers.client, "load", "--quiet")
     folder = root / workers.component.folder
-    with subprocess.Popen(["docker", "save", *lacking], stdout=subprocess.PIPE) as saved:
+    with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
         done = subprocess.run(command, cwd=folder, stdin=saved.stdout, capture_output=True, text=True, check=False)
     if done.returncode or saved.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no reason given"
-        raise SiteError(f"{name}: {' and '.join(lacking)} cannot be loaded into {workers.nested}: {reason}")
+        raise SiteError(f"{name}: {' and '.join(images)} cannot be loaded into {workers.nested}: {reason}")
     print(f"{name}: loaded after {time.monotonic() - began:.0f} s", flush=True)
