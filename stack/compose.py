@@ -1,5 +1,6 @@
 """The docker compose commands that a site means; each can be typed by hand in the component's folder as well."""
 
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -14,11 +15,12 @@ LOG_LINES = 15
 
 def up(root: Path, component: Component, *services: str) -> None:
     """Starts a component, or some of its services, and waits until it is healthy; what is right is left alone."""
-    print(f"{component.name}: starting", flush=True)
+    name = " ".join((component.name, *services))
+    print(f"{name}: starting", flush=True)
     began = time.monotonic()
     result = _compose(root, component, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS), *services)
     state = "not healthy" if result.returncode else "healthy"
-    print(f"{component.name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
     if result.returncode != 0:
         raise SiteError(*_reasons(root, component, result.stderr))
 
@@ -29,6 +31,15 @@ def run(root: Path, component: Component, *command: str) -> None:
     folder = root / component.folder
     if subprocess.run(arguments, cwd=folder, check=False, stdin=subprocess.DEVNULL).returncode != 0:
         raise SiteError(f"{component.name}: `{' '.join(command) or 'registration'}` failed; what it said stands above")
+
+
+def is_running(root: Path, component: Component, service: str) -> bool:
+    return bool(_compose(root, component, "ps", "--quiet", "--status", "running", service).stdout)
+
+
+def by_hand(component: Component, *arguments: str) -> str:
+    """A command as a user types it in the site's folder."""
+    return f"`cd {component.folder} && {shlex.join(['docker', 'compose', *_file(component), *arguments])}`"
 
 
 def service_command(component: Component, service: str, *command: str) -> list[str]:
@@ -56,9 +67,8 @@ def remove_flow_containers(site: str) -> None:
 
 def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
     """Compose's own last word, the end of the log of what is not healthy, and where the rest is."""
-    ailing = _compose(
-        root, component, "ps", "--all", "--format", "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
-    ).stdout
+    form = "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
+    ailing = _compose(root, component, "ps", "--all", "--format", form).stdout
     # What is about to be started again has an exit code of 0 until then.
     signs = ("unhealthy", "restarting")
     names = [
@@ -67,8 +77,7 @@ def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
         if any(sign in line for sign in signs) or not line.endswith(" 0")
     ]
     logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
-    whole = f"(cd {component.folder} && docker compose{''.join(f' {word}' for word in _file(component))} logs)"
-    return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {whole}"]
+    return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {by_hand(component, 'logs')}"]
 
 
 def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:

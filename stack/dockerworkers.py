@@ -24,8 +24,8 @@ class DockerWorkers:
     `proxied` is false; empty for one that is asked over TLS. `address` is where the proxy then finds it.
     `nested` is the service of this component that holds the engine, empty for the machine's own, and `client` the
     command that asks the engine there. `sources` is what the engine mounts for each of SHARED: the name of a volume, or
-    a path where it runs. `network` is the one that containers join, `api_url` where they
-    find the API, `user` who they are by default.
+    a path where it runs. `network` is the one that containers join, `api_url` where they find the API, `user` who they
+    are by default.
     """
 
     component: Component

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from stack import doctor_registry, engine
+from stack import doctor_nested, doctor_registry, engine
 from stack.finding import FAIL, NOTE, OK, Finding
 from stack.site import Site
 
@@ -174,6 +174,7 @@ CHECKS: tuple[Callable[[Site], Iterator[Finding]], ...] = (
     check_memory,
     check_api,
     doctor_registry.check,
+    doctor_nested.check,
 )
 
 

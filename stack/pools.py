@@ -10,7 +10,6 @@ from stack.settings import Settings
 
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
 NANO = 10**9
-HOST = "host"  # what engines call their own network
 COMMAND = "python -m run_flow"  # of images/prefect, and so of every image made from it
 
 
@@ -25,7 +24,6 @@ class Pool:
     name: str
     image: str
     networks: list[str]
-    network_mode: str | None
     volumes: list[str]
     env: dict[str, str]
     memory: str
@@ -44,12 +42,10 @@ class Pool:
 def of(workers: DockerWorkers, site: Settings, flows_image: str, jobs: dict[str, str]) -> Pool:
     """The pool that these workers serve; `jobs` are the names of the job images."""
     env = _environment(workers, site)
-    on_host = workers.network == HOST
     return Pool(
         name=workers.pool,
         image=workers.job_image or flows_image,
-        networks=[] if on_host else [workers.network],
-        network_mode=HOST if on_host else None,
+        networks=[workers.network],
         volumes=workers.mounts(),
         env=env,
         memory=workers.job_memory,

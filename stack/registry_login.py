@@ -38,8 +38,8 @@ def logged_in(settings: Settings) -> Iterator[Docker]:
         yield Docker(environment, _refusal(settings, environment))
 
 
-def failure(settings: Settings, refusal: str) -> str:
-    return f"the engine cannot log in to {registry.address(settings)} ({refusal})"
+def failure(settings: Settings, refusal: str, engine: str = "the engine") -> str:
+    return f"{engine} cannot log in to {registry.address(settings)} ({refusal})"
 
 
 def mend(reason: str) -> str:

@@ -18,7 +18,7 @@ RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
 SERVICES = {"server", "services", "worker", "client", "reaper", "dind"}
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
 
-POOLS = ("AGENT_POOL", "DOCKER_POOL", "DIND_POOL")
+POOLS = ("AGENT_POOL", "DOCKER_POOL", "DIND_POOL", "PODMAN_POOL")
 
 Check = Callable[[EnvFile, Settings], Iterator[str]]
 

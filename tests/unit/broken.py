@@ -34,6 +34,9 @@ EXAMPLE = {
     "AGENT_STOP_SECONDS": "600",
     "AGENT_HEALTH_PORT": "8080",
     "AGENT_IMAGE": "registry.example.org/flows:1.4.2",
+    "DIND_POOL": "dind_pool_b",
+    "DIND_SUBNET": "172.30.0.0/20",
+    "DIND_ROOTLESS": "true",
     "CLIENT_CONCURRENCY_LIMITS": "weather-stations=4,licences=2",
     "CLIENT_SCHEDULES": "als.schedules.yml",
     "CLIENT_WAIT_SECONDS": "120",
@@ -351,6 +354,17 @@ AGENT = [
     ),
 ]
 
+SUBNET = "this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22"
+ONE_ENGINE = "has this name; a pool belongs to one engine, so choose another"
+DIND = [
+    *value("DIND_POOL", f"DOCKER_POOL {ONE_ENGINE}", "docker_pool"),
+    *value("DIND_POOL", f"AGENT_POOL {ONE_ENGINE}", "flows", before="AGENT_POOL=flows\n"),
+    *value(
+        "DIND_SUBNET", SUBNET, "10.213.0.0", "10.213.0.0/23", "8.8.0.0/16", "0.0.0.0/0", "fd00::/48", "10.213.1.0/16"
+    ),
+    *value("DIND_ROOTLESS", SWITCH, "rootless"),
+]
+
 PODMAN = [
     Broken(
         "COMPONENTS=server worker-docker worker-podman\nPODMAN_SOCKET=/run/podman/podman.sock\n",
@@ -480,6 +494,6 @@ SEVERAL = [
 ]
 
 EVERY = [
-    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PODMAN, *CLIENT, *LINES,
-    *SEVERAL,
+    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *DIND, *PODMAN, *CLIENT,
+    *LINES, *SEVERAL,
 ]  # fmt: skip
