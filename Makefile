@@ -44,12 +44,19 @@ lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint
 bench: .venv/.dev ## measurements, as ratios
 	@.venv/bin/python tests/bench/run.py
 
+# A package that is locked with its extras, once more without them: where something else asks for it by its plain name,
+# pip 23.0 would look at the newest version, which has no hash here.
+PLAIN := awk '{ print } /^[^ ]/ { extras = /^[A-Za-z0-9._-]+\[/; sub(/\[[^]]*\]/, "") } \
+    extras { plain = plain $$0 "\n" } END { printf "%s", plain }'
+
 lock: .venv/.dev ## the lock files, made anew from the .in files
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	for name in requirements images/prefect/requirements images/flows/requirements \
 	    client/direct/weather/requirements client/algorithms/pca/requirements; do \
 	    $(LOCK) -c requirements-dev.txt $$name.in -o $$name.txt || exit 1; done
 	$(LOCK) --no-deps client/algorithms/pca/data.in -o client/algorithms/pca/data.txt
+	for name in requirements-dev images/prefect/requirements; do \
+	    $(PLAIN) $$name.txt > $$name.part && mv $$name.part $$name.txt || exit 1; done
 
 .venv: .venv/.installed ## the Python environment, from the lock
 
