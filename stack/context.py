@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import addresses, dockerworkers, images, pools, registry
+from stack import addresses, dockerworkers, heartbeats, images, pools, registry
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
@@ -43,7 +43,9 @@ def context(site: Settings) -> dict[str, Any]:
         "REGISTRY_CA_PATH": registry.ca_path(site),
         "REGISTRY_HEALTH_PORT": REGISTRY_HEALTH_PORT + (site.REGISTRY_PORT == REGISTRY_HEALTH_PORT),
         "STORAGE": dockerworkers.STORAGE,
-        "POOL_ENV": {},
+        "POOL_ENV": heartbeats.RUN_ENVIRONMENT,
+        "WORKER_HEARTBEAT_SECONDS": heartbeats.WORKER_SECONDS,
+        "RUN_HEARTBEAT_SECONDS": heartbeats.RUN_SECONDS,
         "DOCKER_WORKERS": workers,
         "POOLS": {name: pools.of(each, site, image["flows"], jobs) for name, each in workers.items()},
         "RUNNING_DOCKER_WORKERS": running,

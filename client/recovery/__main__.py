@@ -28,7 +28,7 @@ def main() -> int:
         log.error("%s", error)
         return 1
     rest = Rest(env.rest)
-    watch = Watch(Server(rest), Heartbeats(rest), Workers(rest), env)
+    watch = Watch(Server(rest), Heartbeats(rest, env.patience), Workers(rest), env)
     log.info("crashed runs are run again up to %d times", env.max_crash_retries)
     Passes(watch.once, env.interval, env.health_file, (ServiceError,), log).until_stopped()
     return 0

@@ -12,17 +12,18 @@ from datetime import UTC, datetime, timedelta
 
 from service.rest import Rest
 
+from recovery.recovery_env import Patience
+
 HEARTBEAT = "prefect.flow-run.heartbeat"
 PULSE, SELF = "site.recovery.pulse", "site.recovery"
-HEARD_WITHIN = timedelta(seconds=30)
 LOOK_BACK = timedelta(minutes=15)
 
 
 class Heartbeats:
     """The last heartbeat of each resource, in the words of its sender's clock."""
 
-    def __init__(self, rest: Rest) -> None:
-        self._rest = rest
+    def __init__(self, rest: Rest, patience: Patience) -> None:
+        self._rest, self._patience = rest, patience
 
     def send_pulse(self) -> None:
         resource = {"prefect.resource.id": SELF, "prefect.resource.name": "recovery"}
@@ -35,7 +36,7 @@ class Heartbeats:
         counts = self._rest.post("/events/count-by/resource", {"filter": filters})
         last = {count["value"]: count["end_time"] for count in counts}
         own = last.get(SELF)
-        heard = own is not None and _now() - datetime.fromisoformat(own) < HEARD_WITHIN
+        heard = own is not None and _now() - datetime.fromisoformat(own) < self._patience.pulse
         return last if heard else {}
 
     def was_ever_heard(self, resource: str) -> bool:

@@ -18,13 +18,17 @@ class Patience:
 
     A run: `beats` times the seconds between two heartbeats that its pool asks for. A worker: two of its own heartbeats
     and `worker`. A run in Pending that no worker has named as its own: `unnamed`. A run that its worker has taken is
-    given `start` to begin, also where that worker is gone: its container may be there.
+    given `start` to begin, also where that worker is gone: its container may be there. The recovery's own pulse comes
+    back within `pulse`, or nobody can be heard. A run that crashed waits `pause` before it begins again, and six times
+    as long after each further crash.
     """
 
     beats: float = 2.5
     worker: timedelta = timedelta(seconds=30)
     start: timedelta = timedelta(seconds=60)
     unnamed: timedelta = timedelta(seconds=90)
+    pulse: timedelta = timedelta(seconds=30)
+    pause: timedelta = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -57,4 +61,6 @@ def scaled(patience: Patience, factor: float) -> Patience:
         worker=patience.worker * factor,
         start=patience.start * factor,
         unnamed=patience.unnamed * factor,
+        pulse=patience.pulse * factor,
+        pause=patience.pause * factor,
     )

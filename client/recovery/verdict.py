@@ -10,8 +10,7 @@ from recovery.recovery_env import Patience
 from recovery.runs import CRASHED, Run, State
 
 SUBMITTING = "Submitting"
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=5)
-PAUSES_GROW = 6
+PAUSES_GROW, LONGEST_PAUSE = 6, timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,15 @@ def lost_before_running(run: Run, seen: Seen, patience: Patience) -> str:
     for long, or its container be on the way: for as long as it lives, it will say what became of the run.
     """
     if run.state.name != SUBMITTING:
-        return f"Taken by a worker {seen.silence:.0f} s ago, which never went on" if _over(seen, patience.unnamed) else ""
+        return (
+            f"Taken by a worker {seen.silence:.0f} s ago, which never went on" if _over(seen, patience.unnamed) else ""
+        )
     if not seen.worker_gone or not _over(seen, patience.start):
         return ""
     return f"{run.worker or 'its worker'} was killed, or cannot reach the API any more, before the run began"
 
 
-def after_crash(run: Run, history: Sequence[State], max_retries: int) -> Again | Over | None:
+def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: Patience) -> Again | Over | None:
     """What becomes of a crashed run; None where that has been said, or nothing can be done.
 
     Its crashes are counted, and not its starts: a container that dies before the flow begins is no start, and would be
@@ -81,7 +82,7 @@ def after_crash(run: Run, history: Sequence[State], max_retries: int) -> Again |
             f"Crashed {_times(crashes)} and is not run again (MAX_CRASH_RETRIES={max_retries}). "
             f"The last time: {_reason(run)}"
         )
-    pause = min(FIRST_PAUSE * PAUSES_GROW ** (crashes - 1), LONGEST_PAUSE)
+    pause = min(patience.pause * PAUSES_GROW ** (crashes - 1), LONGEST_PAUSE)
     return Again(
         at=run.state.since + pause,
         message=f"Runs again, retry {crashes} of {max_retries}, since it crashed: {_reason(run)}",

@@ -88,7 +88,7 @@ class Watch:
         history = self._server.history(run)
         if not history or history[-1].id != run.state.id:
             return  # somebody was quicker
-        verdict = after_crash(run, history, self._retries)
+        verdict = after_crash(run, history, self._retries, self._patience)
         if isinstance(verdict, Again):
             self._tell(run, verdict.message, self._server.again(run, verdict))
         elif verdict:

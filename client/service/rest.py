@@ -75,7 +75,9 @@ class Rest:
                 f"the API at {url} refused the login: correct PREFECT_API_AUTH_STRING", answer.status_code
             )
         if answer.is_error:
-            raise ServiceError(f"the API at {url} answered {answer.status_code}: {answer.text[:200]}", answer.status_code)
+            raise ServiceError(
+                f"the API at {url} answered {answer.status_code}: {answer.text[:200]}", answer.status_code
+            )
         return answer.json() if answer.content else None
 
 

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flows.containers.errors import LaunchError
 from reaper.flow_runs import FlowRun
 from reaper.leftover import Leftover, reason_to_remove
 from reaper.reaper_env import ReaperEnv, read_reaper_env
+from service.errors import ServiceError
+from service.rest import RestEnv
 
 BEFORE = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONG_AGO, JUST_NOW = BEFORE - timedelta(seconds=1), BEFORE + timedelta(seconds=1)
