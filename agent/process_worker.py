@@ -8,7 +8,7 @@ the last of those it has is over; whoever stops it decides how long to wait befo
 import argparse
 import asyncio
 import json
-import os
+import secrets
 import signal
 import socket
 import warnings
@@ -62,8 +62,8 @@ def drain(worker: DrainingProcessWorker) -> None:
 def main() -> None:
     given = arguments()
     template = json.loads(given.base_job_template.read_text(encoding="utf-8"))
-    # A container has a host name of its own; as processes, workers share one.
-    name = f"ProcessWorker {socket.gethostname()}-{os.getpid()}"
+    # Never the name of one before it: a run that a killed worker had taken would seem to be in good hands.
+    name = f"ProcessWorker {socket.gethostname()}-{secrets.token_hex(4)}"
     worker = DrainingProcessWorker(given.pool, name=name, limit=given.limit, base_job_template=template)
     asyncio.run(serve(worker))
 

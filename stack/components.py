@@ -46,7 +46,7 @@ SERVER = Component(
     "server",
     "server",
     images=("postgres", "redis", "prefect"),
-    sources=("server/migrate.sh", "server/services_health.py"),
+    sources=("server/migrate.sh", "server/services_health.py", "client/recovery", "client/service"),
 )
 REGISTRY = Component(
     "registry", "registry", images=("registry",), sources=("registry/collect-garbage.sh",), calls_api=False
@@ -67,6 +67,7 @@ WORKER_DOCKER = Component(
         *FLOW_SOURCES,
         *JOB_IMAGES,
         "client/reaper",
+        "client/service",
         "worker-docker/proxy",
         "worker-docker/as-socket-group.sh",
         "worker-docker/docker_worker.py",

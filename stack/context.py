@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import addresses, dockerworkers, images, pools, registry, subnets
+from stack import addresses, dockerworkers, heartbeats, images, pools, registry, subnets
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
@@ -45,7 +45,9 @@ def context(site: Settings) -> dict[str, Any]:
         "STORAGE": dockerworkers.STORAGE,
         "DIND_BRIDGE": subnets.bridge(site.DIND_SUBNET),
         "DIND_ADDRESSES": subnets.pool(site.DIND_SUBNET),
-        "POOL_ENV": {},
+        "POOL_ENV": heartbeats.RUN_ENVIRONMENT,
+        "WORKER_HEARTBEAT_SECONDS": heartbeats.WORKER_SECONDS,
+        "RUN_HEARTBEAT_SECONDS": heartbeats.RUN_SECONDS,
         "DOCKER_WORKERS": workers,
         "POOLS": {name: pools.of(each, site, image["flows"], jobs) for name, each in workers.items()},
         "RUNNING_DOCKER_WORKERS": running,

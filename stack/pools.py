@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from stack import registry
+from stack import heartbeats, registry
 from stack.dockerworkers import LAUNCHER, PREFECT_USER, RESULTS, STORAGE, DockerWorkers
 from stack.settings import Settings
 
@@ -66,7 +66,7 @@ def _environment(workers: DockerWorkers, site: Settings) -> dict[str, str]:
         "PYTHONPATH": STORAGE,
         "SITE_NETWORK": workers.network,
         "SITE_HOST_PATHS": ":".join(workers.bind_paths),
-    }
+    } | heartbeats.RUN_ENVIRONMENT
 
 
 def _launcher(workers: DockerWorkers, site: Settings, env: dict[str, str]) -> dict[str, Any]:

@@ -124,6 +124,12 @@ class ServerSettings(Section):
     SERVER_REDIS_PASSWORD: values.Secret = setting(
         "", "Password of Redis. Empty: one is made.", "'any $printable \"text\"'", secret=True
     )
+    MAX_CRASH_RETRIES: Annotated[int, values.whole_number(0, 100, "this")] = setting(
+        2,
+        "Times that a run is run again after it crashed: its process, container, worker or engine was killed, or its "
+        "container could not start. 0: it stays Crashed.",
+        "5",
+    )
     SERVER_RETENTION_DAYS: Annotated[int, values.whole_number(0, 36500, "this")] = setting(
         90, "Flow runs that ended longer ago, with logs and artifacts, are deleted. 0: kept for ever.", "30"
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
-import threading
 
-from flows.containers.engine import Engine, connect
+from flows.containers.engine import connect
 from flows.containers.errors import LaunchError
-from flows.containers.site_env import SiteEnv, read_site_env
+from flows.containers.site_env import read_site_env
+from service.errors import ServiceError
+from service.passes import Passes
+from service.rest import Rest
 
 from reaper.flow_runs import FlowRuns
-from reaper.reaper_env import ReaperEnv, read_reaper_env
+from reaper.reaper_env import read_reaper_env
 from reaper.sweep import sweep
 
 log = logging.getLogger("reaper")
@@ -27,42 +28,22 @@ def main() -> int:
     try:
         env, site = read_reaper_env(), read_site_env()
         with connect() as engine:
-            reap = Reaper(engine, FlowRuns(env), site, env)
-            if not arguments.once:
-                reap.until_stopped()
-                return 0
-            return 0 if reap.once() else 1
-    except LaunchError as error:
+            flow_runs = FlowRuns(Rest(env.rest))
+            passes = Passes(
+                lambda: sweep(engine, flow_runs, site, env.grace, log),
+                env.interval,
+                env.health_file,
+                (LaunchError, ServiceError, OSError),
+                log,
+            )
+            if arguments.once:
+                return 0 if passes.once() else 1
+            log.info("looking after site %s every %d s", site.site, env.interval.total_seconds())
+            passes.until_stopped()
+            return 0
+    except (LaunchError, ServiceError) as error:
         log.error("%s", error)
         return 1
-
-
-class Reaper:
-    """The service: one pass after the other, the health file renewed by each that succeeds."""
-
-    def __init__(self, engine: Engine, flow_runs: FlowRuns, site: SiteEnv, env: ReaperEnv) -> None:
-        self._engine, self._flow_runs, self._site, self._env = engine, flow_runs, site, env
-        self._stopped = threading.Event()
-
-    def once(self) -> bool:
-        """One pass; False where the engine or the API did not answer, which is told in one line."""
-        try:
-            sweep(self._engine, self._flow_runs, self._site, self._env.grace, log)
-            self._env.health_file.touch()
-        except (LaunchError, OSError) as error:
-            log.warning("%s", error)
-            return False
-        return True
-
-    def until_stopped(self) -> None:
-        """Passes at the interval, until SIGTERM or SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopped.set())
-        log.info("looking after site %s every %d s", self._site.site, self._env.interval.total_seconds())
-        while not self._stopped.is_set():
-            self.once()
-            self._stopped.wait(self._env.interval.total_seconds())
-        log.info("stopped")
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,20 +1,14 @@
-"""What the Prefect API knows of flow runs; asked directly, since importing Prefect takes 2 s and 100 MiB."""
+"""What the Prefect API knows of flow runs."""
 
 from __future__ import annotations
 
-import base64
-import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
-from flows.containers.errors import LaunchError
+from service.rest import PAGE, Rest
 
-from reaper.reaper_env import ReaperEnv
-
-PAGE = 200  # PREFECT_SERVER_API_DEFAULT_LIMIT: a server gives out no more at once
 _ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -28,15 +22,10 @@ class FlowRun:
 
 
 class FlowRuns:
-    """The flow runs of a site. Raises LaunchError where the API does not answer as it should."""
+    """The flow runs of a site. Raises ServiceError where the API does not answer as it should."""
 
-    def __init__(self, env: ReaperEnv) -> None:
-        self._http = httpx.Client(
-            headers=_login(env.api_login),
-            verify=ssl.create_default_context(cafile=env.api_certificates or None),
-            timeout=30,
-        )
-        self._url = f"{env.api_url}/flow_runs/filter"
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
 
     def known(self, ids: Collection[str]) -> dict[str, FlowRun]:
         """Those of the flow runs that the API knows, by id."""
@@ -45,19 +34,7 @@ class FlowRuns:
         return {run["id"]: _flow_run(run) for page in pages for run in self._page(page)}
 
     def _page(self, ids: list[str]) -> list[dict[str, Any]]:
-        try:
-            answer = self._http.post(self._url, json={"flow_runs": {"id": {"any_": ids}}, "limit": PAGE})
-        except httpx.TransportError as error:
-            raise LaunchError(f"no API answers at {self._url} ({error}): correct PREFECT_API_URL") from None
-        if answer.status_code in {401, 403}:
-            raise LaunchError(f"the API at {self._url} refused the login: correct PREFECT_API_AUTH_STRING")
-        if answer.is_error:
-            raise LaunchError(f"the API at {self._url} answered {answer.status_code}: {answer.text[:200]}")
-        return list(answer.json())
-
-
-def _login(login: str) -> dict[str, str]:
-    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
+        return list(self._rest.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": ids}}, "limit": PAGE}))
 
 
 def _flow_run(run: dict[str, Any]) -> FlowRun:

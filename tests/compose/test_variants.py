@@ -18,7 +18,19 @@ from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
 
 # What runs until it is stopped, and what runs once at each start.
-LASTING = {"postgres", "redis", "server", "services", "worker", "reaper", "socket-proxy", "registry", "dind", "podman"}
+LASTING = {
+    "postgres",
+    "redis",
+    "server",
+    "services",
+    "worker",
+    "reaper",
+    "recovery",
+    "socket-proxy",
+    "registry",
+    "dind",
+    "podman",
+}
 ONCE = {"migrate", "flows", "client"}
 # What render made by itself.
 MADE = ("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET")
@@ -39,7 +51,7 @@ KEPT = {"flows", "results", "work", "launcher"}
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
-    "client": SITE, "reaper": SITE, "registry": SITE, "dind": SITE | {"engine"}, "podman": SITE,
+    "client": SITE, "reaper": SITE, "recovery": SITE, "registry": SITE, "dind": SITE | {"engine"}, "podman": SITE,
     "socket-proxy": {"engine"},
 }  # fmt: skip
 

@@ -26,10 +26,11 @@ PATIENCE = {"PREFECT_SERVER_DATABASE_TIMEOUT": "45", "PREFECT_SERVER_DATABASE_CO
 
 @dataclass
 class Server:
-    """A running server: where it is, and the environment in which its clients find it."""
+    """A running server: where it is, the environment in which its clients find it, and its process."""
 
     url: str
     environment: dict[str, str]
+    pid: int = 0
     api: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,7 +132,7 @@ def running_server(home: Path, port: int, **more: str) -> Iterator[Server]:
     with process(command, env, log) as started:
         wait_until(lambda: started.poll() is not None or answers(port), log)
         assert started.poll() is None, log.read_text()
-        yield Server(f"http://127.0.0.1:{port}/api", env)
+        yield Server(f"http://127.0.0.1:{port}/api", env, started.pid)
 
 
 def answers(port: int) -> bool:

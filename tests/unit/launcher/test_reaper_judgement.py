@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flows.containers.errors import LaunchError
 from reaper.flow_runs import FlowRun
 from reaper.leftover import Leftover, reason_to_remove
 from reaper.reaper_env import ReaperEnv, read_reaper_env
+from service.errors import ServiceError
+from service.rest import RestEnv
 
 BEFORE = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONG_AGO, JUST_NOW = BEFORE - timedelta(seconds=1), BEFORE + timedelta(seconds=1)
@@ -49,9 +50,7 @@ def test_of_a_run_that_nobody_knows_only_what_is_long_idle_goes() -> None:
 
 def test_the_settings_have_defaults() -> None:
     assert read_reaper_env({"PREFECT_API_URL": "http://server:4200/api/"}) == ReaperEnv(
-        api_url="http://server:4200/api",
-        api_login="",
-        api_certificates="",
+        rest=RestEnv("http://server:4200/api", login="", certificates=""),
         interval=timedelta(seconds=30),
         grace=timedelta(seconds=60),
         health_file=Path("/tmp/reaper.healthy"),
@@ -73,6 +72,6 @@ def test_the_settings_have_defaults() -> None:
     ],
 )
 def test_a_wrong_setting_is_told(environ: dict[str, str], told: str) -> None:
-    with pytest.raises(LaunchError) as refused:
+    with pytest.raises(ServiceError) as refused:
         read_reaper_env(environ)
     assert str(refused.value) == told

@@ -1,0 +1,105 @@
+"""What becomes of a run: pure decisions on what was seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recovery.recovery_env import Patience
+from recovery.runs import CRASHED, Run, State
+
+SUBMITTING = "Submitting"
+PAUSES_GROW, LONGEST_PAUSE = 6, timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a run. `silence` is the seconds since its last heartbeat, or since it was first looked at in its
+    state where there was none; `heard`: there was one. `worker_gone`: its worker reports no more."""
+
+    silence: float
+    heard: bool
+    worker_gone: bool
+
+
+@dataclass(frozen=True)
+class Again:
+    """A crashed run begins again, not before `at`; `message` is that of its state AwaitingRetry."""
+
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True)
+class Over:
+    """A crashed run stays so; `message` is the last one of its state Crashed."""
+
+    message: str
+
+
+def is_silent(seen: Seen, beat: float, patience: Patience) -> bool:
+    """Whether a run in Running should have been heard again; `beat` is the seconds between its heartbeats."""
+    return seen.silence >= beat * patience.beats
+
+
+def lost_while_running(seen: Seen, was_ever_heard: Callable[[], bool]) -> str:
+    """Why a silent run has crashed, or nothing. One that was never heard may be of those that send no heartbeats."""
+    if not (seen.heard or seen.worker_gone or was_ever_heard()):
+        return ""
+    return (
+        f"No heartbeat for {seen.silence:.0f} s: its process, its container or its worker was killed, or cannot reach "
+        "the API any more"
+    )
+
+
+def lost_before_running(run: Run, seen: Seen, patience: Patience) -> str:
+    """Why a run in Pending has crashed, or nothing.
+
+    A worker that has taken a run names itself and moves on to Submitting within a moment. Then it may pull an image
+    for long, or its container be on the way: for as long as it lives, it will say what became of the run.
+    """
+    if run.state.name != SUBMITTING:
+        return (
+            f"Taken by a worker {seen.silence:.0f} s ago, which never went on" if _over(seen, patience.unnamed) else ""
+        )
+    if not seen.worker_gone or not _over(seen, patience.start):
+        return ""
+    return f"{run.worker or 'its worker'} was killed, or cannot reach the API any more, before the run began"
+
+
+def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: Patience) -> Again | Over | None:
+    """What becomes of a crashed run; None where that has been said, or nothing can be done.
+
+    Its crashes are counted, and not its starts: a container that dies before the flow begins is no start, and would be
+    tried for ever.
+    """
+    if not run.deployment or not max_retries or _is_told(run.state.message):
+        return None
+    crashes = sum(state.type == CRASHED and not _is_told(state.message) for state in history)
+    if crashes > max_retries:
+        return Over(
+            f"Crashed {_times(crashes)} and is not run again (MAX_CRASH_RETRIES={max_retries}). "
+            f"The last time: {_reason(run)}"
+        )
+    pause = min(patience.pause * PAUSES_GROW ** (crashes - 1), LONGEST_PAUSE)
+    return Again(
+        at=run.state.since + pause,
+        message=f"Runs again, retry {crashes} of {max_retries}, since it crashed: {_reason(run)}",
+    )
+
+
+def _over(seen: Seen, limit: timedelta) -> bool:
+    return seen.silence >= limit.total_seconds()
+
+
+def _is_told(message: str) -> bool:
+    return message.startswith("Crashed ") and "(MAX_CRASH_RETRIES=" in message
+
+
+def _reason(run: Run) -> str:
+    return run.state.message or "no reason is given"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
