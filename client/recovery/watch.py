@@ -26,7 +26,7 @@ class Watch:
     def __init__(self, server: Server, heartbeats: Heartbeats, workers: Workers, env: RecoveryEnv) -> None:
         self._server, self._heartbeats, self._workers = server, heartbeats, workers
         self._retries, self._patience = env.max_crash_retries, env.patience
-        self._memory = Memory()
+        self._memory, self._looked = Memory(), time.monotonic()
         self._settled: set[str] = set()  # ids of states Crashed of which nothing more is to be said
         self._log = logging.getLogger("recovery")
 
@@ -51,13 +51,21 @@ class Watch:
             return
         beats = self._workers.beats()
         workers = {pool: self._workers.of(pool) for pool in {run.pool for run in runs if run.pool}}
-        now = time.monotonic()
+        now = self._now()
         for run in runs:
             worker = workers.get(run.pool, {}).get(run.worker, Worker())
             seen = self._see(run, last.get(run.resource), worker, now)
             if reason := self._reason(run, seen, beats.get(run.pool, DEFAULT_BEAT_SECONDS)):
                 self._tell(run, reason, self._server.crash(run, reason))
         self._memory.keep({thing for run in runs for thing in _things(run)})
+
+    def _now(self) -> float:
+        """The time of this look. One that comes late was kept waiting, as those may have been who are to be heard."""
+        now = time.monotonic()
+        if now - self._looked > self._patience.pulse.total_seconds():
+            self._memory.forget()
+        self._looked = now
+        return now
 
     def _see(self, run: Run, heartbeat: str | None, worker: Worker, now: float) -> Seen:
         its_run, its_worker = _things(run)
