@@ -17,7 +17,10 @@ FOLDER = 0o755
 # Read by a container's unprivileged user through a bind mount; the folder around it is closed to everybody else.
 MOUNTED_SECRET = 0o444
 SECRET_FOLDER = "secrets"  # noqa: S105  # a name
-SECRET_FOLDER_MODE = 0o700
+PROFILE_FOLDER = "profile"
+# Nobody but their owner enters.
+CLOSED_FOLDERS = (SECRET_FOLDER, PROFILE_FOLDER)
+CLOSED_FOLDER_MODE = 0o700
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,9 @@ def _compare_one(root: Path, file: File) -> Change | None:
 
 def _has_mode(path: Path, mode: int) -> bool:
     """Whether file and folder are as closed as they were written; the folder is what protects a mounted secret."""
-    in_folder = path.parent.name == SECRET_FOLDER
+    in_folder = path.parent.name in CLOSED_FOLDERS
     return (path.stat().st_mode & 0o777 == mode) and (
-        not in_folder or path.parent.stat().st_mode & 0o777 == SECRET_FOLDER_MODE
+        not in_folder or path.parent.stat().st_mode & 0o777 == CLOSED_FOLDER_MODE
     )
 
 
@@ -166,8 +169,8 @@ def _make_folder(folder: Path, leftovers: ExitStack) -> None:
             missing.mkdir()
             missing.chmod(FOLDER)
             leftovers.callback(_remove_if_empty, missing)
-    if folder.name == SECRET_FOLDER:
-        folder.chmod(SECRET_FOLDER_MODE)
+    if folder.name in CLOSED_FOLDERS:
+        folder.chmod(CLOSED_FOLDER_MODE)
 
 
 def _keep(target: Path, leftovers: ExitStack) -> Path | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stack import complete, credentials, envfile, example, files, picture, schedules, templates
+from stack import complete, credentials, envfile, example, files, picture, profile, schedules, templates
 from stack.authority import Authority
 from stack.components import ALL, CLIENT, Component, chosen
 from stack.context import context
@@ -100,7 +100,7 @@ def _component_files(site: Settings, root: Path, names: dict[str, Any]) -> list[
     of_processes = credentials.of_processes(site)
     text = templates.render(SUPERVISOR, names | {"DIGEST": _digest(of_processes)})
     supervisor = File(templates.target(SUPERVISOR), text.encode())
-    shared = [*of_processes, *credentials.of_registry_clients(site, authority)]
+    shared = [*of_processes, *profile.files(site), *credentials.of_registry_clients(site, authority)]
     return [*files_, supervisor, _picture(files_, site), *shared, *authority.files]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack import compose, engine, images, nested, processes, push, registry, trust
+from stack import compose, engine, images, nested, processes, profile, push, registry, trust
 from stack.components import ALL, CLIENT, SERVER, WORKERS
 from stack.context import bases
 from stack.engine import CONTAINERS
@@ -77,6 +77,12 @@ def _say_registry(site: Site) -> None:
 
 
 def _say_where(site: Site) -> None:
+    _say_ui(site)
+    if profile.is_made(site.settings):
+        print(f"for `prefect` in this shell: {profile.command(site.root, site.settings)}")
+
+
+def _say_ui(site: Site) -> None:
     if site.settings.PREFECT_API_URL:
         print(f"this machine works for {site.settings.PREFECT_API_URL}")
     if SERVER not in site.components:

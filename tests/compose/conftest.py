@@ -14,6 +14,7 @@ import pytest
 
 from stack.cli import main
 from stack.components import ALL
+from stack.files import CLOSED_FOLDERS
 from tests import sites
 
 Config = dict[str, Any]
@@ -88,7 +89,8 @@ class Variant:
         """What was rendered and is no secret, by path; copies of sources are not."""
         record = (self.root / ".site/rendered").read_text(encoding="utf-8").splitlines()
         copied = ("images/", *(source for component in ALL for source in component.sources))
-        paths = [path for path in record if "/secrets/" not in path and not path.startswith(copied)]
+        public = [path for path in record if Path(path).parent.name not in CLOSED_FOLDERS]
+        paths = [path for path in public if not path.startswith(copied)]
         return {path: (self.root / path).read_text(encoding="utf-8") for path in paths}
 
 

@@ -13,6 +13,7 @@ import pytest
 from stack import envfile, templates
 from stack import site as stack_site
 from stack.components import ALL
+from stack.files import CLOSED_FOLDERS
 from stack.settings import Settings
 from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
@@ -124,7 +125,7 @@ def test_secrets_stand_in_no_file_but_their_own(variants: list[Variant]) -> None
         made = envfile.read(variant.root / ".env").values()
         parts = [*SECRETS.values(), "a-login-that-stands-nowhere", *(made[key] for key in MADE if key in made)]
         for path in (path for path in variant.root.rglob("*") if path.is_file()):
-            if path.parent.name != "secrets" and path.name != ".env":
+            if path.parent.name not in CLOSED_FOLDERS and path.name != ".env":
                 content = path.read_text(encoding="utf-8")
                 assert not [part for part in parts if part in content], path
 

@@ -34,9 +34,11 @@ def test_up_ends_with_the_sample_completed_and_says_where_the_ui_is(clone: Clone
     lines = clone.said
     assert f"site {site_of_clone.name} runs in containers, on the Docker engine" in lines
     assert "1 Completed" in lines
-    assert lines[-2:] == [
+    path = site_of_clone.root / ".site/profile/profiles.toml"
+    assert lines[-3:] == [
         f"the UI is at http://localhost:{site_of_clone.port}",
         "log in with the user:password in PREFECT_API_AUTH_STRING of .env",
+        f"for `prefect` in this shell: export PREFECT_PROFILES_PATH={path} PREFECT_API_URL={site_of_clone.url}",
     ]
     assert [(run["state_name"], run["run_count"]) for run in running.all_runs(site_of_clone)] == [("Completed", 1)]
     assert {one["State"]["Health"]["Status"] for one in running.service(site_of_clone, "worker")} == {"healthy"}
