@@ -21,14 +21,14 @@ def check(site: Site) -> Iterator[Finding]:
     if engine.unusable() is not None:
         return
     if WORKER_DIND in site.components and site.settings.DIND_ROOTLESS:
-        yield from _rootless()
+        yield from rootless()
     every = dockerworkers.every(site.settings)
     for component in site.components:
         if (workers := every.get(component.name)) and workers.nested:
             yield from _engine(site, workers)
 
 
-def _rootless(tun: Path = TUN, namespaces: Path = NAMESPACES) -> Iterator[Finding]:
+def rootless(tun: Path = TUN, namespaces: Path = NAMESPACES) -> Iterator[Finding]:
     """What the kernel of this machine lacks for an engine without privileges."""
     if not tun.exists():
         yield Finding(FAIL, f"DIND_ROOTLESS: this machine has no {tun}", "load it as root with `modprobe tun`")

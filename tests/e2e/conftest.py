@@ -95,12 +95,16 @@ def site(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTe
 def bring_up_docker() -> SiteUnderTest:
     """A site of Docker workers with a registry that this machine does not trust yet; UP holds what `up` said.
 
-    Its images have no test's label: they stay.
+    Server and registry are on the engine's bridge, where another machine reaches them. Its images have no test's
+    label: they stay.
     """
     names = ("registry", "worker-docker", "weather", "pca")
     images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     made = sites.make_site(
         COMPONENTS="server registry worker-docker client",
+        SERVER_BIND=bridge_address(),
+        SERVER_CLEAR_LOGIN=True,
+        REGISTRY_BIND=bridge_address(),
         REGISTRY_HOST=f"{NAME}-docker",
         REGISTRY_PORT=sites.free_ports(1)[0],
         REGISTRY_PASSWORD=HARD_PASSWORD,

@@ -4,65 +4,73 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from stack import imagebuild_engine, images
-from stack.imagebuild_secrets import secrets
+from stack import images
 from tests import sites
 from tests.e2e import running
 from tests.sites import REPO
 
 LABELS = [f"--label={name}={value}" for name, value in sites.LABELS.items()]
 # Of its own, so that no address of a container there is also one here.
-SUBNETS = ("--bip=10.213.0.1/24", "--default-address-pool=base=10.214.0.0/16,size=24")
+SUBNETS = ("--bip=10.215.0.1/24", "--default-address-pool=base=10.216.0.0/16,size=24")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine's name, a folder that it has under the same path, and its engine's address for DOCKER_HOST."""
+
+    name: str
+    folder: Path
+    engine: str
+
+    def shell(self, folder: Path, command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """A line of shell with this engine for `docker`."""
+        return running.shell(folder, command, DOCKER_HOST=self.engine, **environment)
+
+    def docker(self, *arguments: str, **environment: str) -> str:
+        return checked("docker", *arguments, DOCKER_HOST=self.engine, **environment)
+
+    def carry(self, *references: str) -> None:
+        """`docker save` here, `docker load` there."""
+        with subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE) as saved:
+            subprocess.run(
+                ["docker", "load", "--quiet"],
+                stdin=saved.stdout, env=running.environment(DOCKER_HOST=self.engine), check=True, capture_output=True,
+            )  # fmt: skip
+
+    def trust(self, certs: Path, name: str, address: str) -> None:
+        """What `make trust-registry` does on a machine: the registry's CA and its name."""
+        checked("docker", "exec", self.name, "mkdir", "-p", "/etc/docker/certs.d")
+        checked("docker", "cp", f"{certs}/.", f"{self.name}:/etc/docker/certs.d")
+        checked("docker", "exec", self.name, "sh", "-c", f"echo {address} {name} >> /etc/hosts")
 
 
 @contextmanager
-def second_engine(folder: Path) -> Iterator[str]:
-    """The engine's address, for DOCKER_HOST. The folder is to be found there too, under the same path."""
+def second_engine(folder: Path) -> Iterator[Machine]:
+    """A machine with nothing on its engine."""
     name = f"machine-{os.getpid()}"
-    socket = folder / "docker.sock"
-    options = [*LABELS, f"--name={name}", f"--network={name}", "--privileged", f"--volume={folder}:{folder}"]
+    machine = Machine(name, folder, f"unix://{folder}/docker.sock")
+    images.ensure(["dind"], REPO, "auto", None, {}, report=print)
+    image = images.reference("dind", REPO)
+    options = [*LABELS, "--init", f"--name={name}", f"--network={name}", "--privileged", f"--volume={folder}:{folder}"]
     # The group of whoever runs this may use the socket, as on a machine of theirs.
-    daemon = [f"--host=unix://{socket}", f"--group={os.getgid()}", *SUBNETS]
+    sockets = [f"--host={machine.engine}", "--host=unix:///var/run/docker.sock", f"--group={os.getgid()}"]
     checked("docker", "network", "create", *LABELS, name)
     try:
-        checked("docker", "run", "--detach", *options, _image(), *daemon)
-        running.until("the second engine answers", lambda: _answers(f"unix://{socket}"))
-        yield f"unix://{socket}"
+        checked("docker", "run", "--detach", *options, image, "machine", *sockets, *SUBNETS)
+        running.until("the second engine answers", lambda: _answers(machine.engine), 60)
+        yield machine
     finally:
         sites.docker("rm", "--force", "--volumes", name)
         sites.docker("network", "rm", name)
 
 
-def carry(image: str, engine: str) -> None:
-    """`docker save` here, `docker load` there."""
-    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
-        subprocess.run(
-            ["docker", "load", "--quiet"],
-            stdin=saved.stdout, env=running.environment(DOCKER_HOST=engine), check=True, capture_output=True,
-        )  # fmt: skip
-
-
-def checked(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def checked(*command: str, **environment: str) -> str:
+    done = subprocess.run(command, env=running.environment(**environment), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return done.stdout.strip()
-
-
-def _image() -> str:
-    tag = f"localhost/site-test/machine:{os.getpid()}"
-    command = ["docker", "build", "--quiet", "--network=host", *LABELS, f"--tag={tag}"]
-    with secrets(None) as files:
-        given = [f"--secret=id={name},src={path}" for name, path in files.items()]
-        command += [
-            *given,
-            f"--build-arg=BASE_IMAGE={images.reference('redis', REPO)}",
-            str(Path(__file__).parent / "dind"),
-        ]
-        built = subprocess.run(command, env=imagebuild_engine.builder(), capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
-    return tag
 
 
 def _answers(engine: str) -> bool:

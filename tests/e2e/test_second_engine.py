@@ -1,4 +1,4 @@
-"""A worker on another machine, which knows the server's URL and login and nothing else of it."""
+"""Workers on another machine, which knows the server's URL and login, and those of the registry, and nothing else."""
 
 import json
 from collections.abc import Iterator
@@ -6,40 +6,48 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 
 from stack import images
+from stack.authority import CERTIFICATE
+from stack.registry import CERTS
 from tests import sites
 from tests.e2e import running
-from tests.e2e.second_engine import carry, second_engine
+from tests.e2e.conftest import bridge_address
+from tests.e2e.second_engine import Machine, second_engine
 from tests.sites import REPO, SiteUnderTest
 
 pytestmark = pytest.mark.engine
 
+POOL = "docker_pool_b"
+
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder that the other machine has, and its engine's address."""
-    folder = tmp_path_factory.mktemp("machine")
-    with second_engine(folder) as engine:
-        carry(images.reference("flows", REPO), engine)
-        yield folder, engine
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """Another machine that has the images of its workers."""
+    with second_engine(tmp_path_factory.mktemp("machine")) as made:
+        made.carry(*(images.reference(name, REPO) for name in ("prefect", "flows", "worker-docker", "weather")))
+        yield made
 
 
-def test_a_run_is_executed_on_the_other_machine_and_stored_there(
-    site: SiteUnderTest, machine: tuple[Path, str]
-) -> None:
-    folder, engine = machine
-    settings = {
+def render(machine: Machine, site: SiteUnderTest, component: str, **more: str) -> Path:
+    """The folder of that component's site there: all that it is told of the first machine."""
+    root = machine.folder / component
+    root.mkdir()
+    told = {
         "SITE": site.name,
-        "COMPONENTS": "agent",
+        "COMPONENTS": component,
         "PREFECT_API_URL": running.api_url(site),
         "PREFECT_API_AUTH_STRING": site.env["PREFECT_API_AUTH_STRING"],
     }
-    root = folder / "site"
-    root.mkdir()
-    sites.write_env(root / ".env", settings)
+    sites.write_env(root / ".env", told | more)
     sites.render("--output", str(root))
-    up = running.shell(root / "agent", "docker compose up -d --wait", DOCKER_HOST=engine)
+    return root
+
+
+def test_a_run_is_executed_on_the_other_machine_and_stored_there(site: SiteUnderTest, machine: Machine) -> None:
+    root = render(machine, site, "agent")
+    up = machine.shell(root / "agent", "docker compose up -d --wait")
     assert up.returncode == 0, up.stderr
     site.compose("agent", "stop", "worker")
     try:
@@ -49,16 +57,71 @@ def test_a_run_is_executed_on_the_other_machine_and_stored_there(
     finally:
         site.compose("agent", "up", "--detach", "--wait")
 
-    (written,) = figures(root, engine)
+    (written,) = figures(root, machine)
     run = running.all_runs(site, sort="END_TIME_DESC", limit=1)[0]
-    host = running.shell(root / "agent", "docker compose exec -T worker hostname", DOCKER_HOST=engine).stdout.strip()
+    host = machine.shell(root / "agent", "docker compose exec -T worker hostname").stdout.strip()
     assert (written["flow_run_id"], written["host"]) == (run["id"], host)
     assert host not in {one["Config"]["Hostname"] for one in running.service(site, "worker")}
+    machine.shell(root / "agent", "docker compose down --volumes")
 
 
-def figures(root: Path, engine: str) -> list[dict[str, Any]]:
+def figures(root: Path, machine: Machine) -> list[dict[str, Any]]:
     """What runs wrote into the other machine's volume."""
-    command = f'docker compose exec -T worker python -c "{running.FIGURES}"'
-    done = running.shell(root / "agent", command, DOCKER_HOST=engine)
+    done = machine.shell(root / "agent", f'docker compose exec -T worker python -c "{running.FIGURES}"')
     assert done.returncode == 0, done.stderr
     return cast(list[dict[str, Any]], json.loads(done.stdout))
+
+
+def test_a_docker_worker_there_pulls_from_the_registry_and_reports_back(
+    docker_site: SiteUnderTest, machine: Machine
+) -> None:
+    site, keys = docker_site, ("REGISTRY_HOST", "REGISTRY_PORT", "REGISTRY_PASSWORD")
+    known = {key: site.env[key] for key in keys} | {"REGISTRY_CA": str(site.root / CERTIFICATE)}
+    root = render(machine, site, "worker-docker", DOCKER_POOL=POOL, **known)
+    machine.trust(root / CERTS, known["REGISTRY_HOST"], bridge_address())
+    image = push_job(machine, site)
+    assert not machine.docker("image", "ls", "--quiet", image)
+
+    up = machine.shell(root / "worker-docker", "docker compose up -d --wait")
+    assert up.returncode == 0, up.stderr
+    register(site)
+    (state,) = running.ended(site, run := running.start(site, "weather/weather_image_b"))
+    assert state["type"] == "COMPLETED", state
+    assert machine.docker("image", "ls", "--quiet", image), "it came from the registry"
+    label = f"label=io.prefect.flow-run-id={run}"
+    assert machine.docker("ps", "--all", "--quiet", f"--filter={label}")
+    assert not running.containers(site, label)
+    mounted = f"--volume={site.name}-results:/r:ro"
+    result = machine.docker(
+        "run", "--rm", mounted, images.reference("prefect", REPO), "cat", f"/r/weather/{run}/figures.json"
+    )
+    assert json.loads(result)["flow_run_id"] == run
+    machine.shell(root / "worker-docker", "docker compose down --volumes")
+
+
+def push_job(machine: Machine, site: SiteUnderTest) -> str:
+    """The job image in the site's registry, from there, where it then is no longer."""
+    local = images.reference("weather", REPO)
+    registry = f"{site.env['REGISTRY_HOST']}:{site.env['REGISTRY_PORT']}"
+    name = f"{registry}/{local.removeprefix('localhost/')}"
+    own = {"DOCKER_CONFIG": str(machine.folder / "login"), "PASSWORD": site.env["REGISTRY_PASSWORD"]}
+    login = f'printf %s "$PASSWORD" | docker login --username prefect --password-stdin {registry}'
+    running.until("the login there", lambda: machine.shell(machine.folder, login, **own).returncode == 0)
+    machine.docker("tag", local, name)
+    machine.docker("push", "--quiet", name, **own)
+    machine.docker("image", "rm", local, name)
+    return name
+
+
+def register(site: SiteUnderTest) -> None:
+    """A deployment of a user's own: one of the site's, on the pool of the other machine."""
+    given = yaml.safe_load((site.root / "client/prefect-docker.yaml").read_text())
+    one = next(each for each in given["deployments"] if each["name"] == "weather_image_docker")
+    one["name"], one["work_pool"]["name"] = "weather_image_b", POOL
+    volume = f"{site.name}-results:/srv/site/results"
+    assert one["work_pool"]["job_variables"]["volumes"] == [volume]
+    (site.root / "client/deployments/b.yaml").write_text(yaml.safe_dump({"deployments": [one]}))
+    try:
+        site.compose("client", "run", "--rm", "--no-TTY", "client")
+    finally:
+        (site.root / "client/deployments/b.yaml").unlink()

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-import httpx
 import pytest
 
 from stack import images
 from tests import sites
+from tests.e2e import running
 from tests.e2e.conftest import UP
 from tests.e2e.running import LONG_SECONDS
 from tests.sites import SiteUnderTest, docker
@@ -88,7 +88,7 @@ def test_the_reaper_removes_ended_flow_containers(site: SiteUnderTest) -> None:
 def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
     deployment = next(one for one in found(site, "deployments") if one["name"] == "launch_docker")
     parameters = {"docker_params": parameters_of(["sleep", "600"])}
-    with api(site) as client:
+    with running.api(site) as client:
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()
     until(lambda: len(flow_containers(site, "status=running")) == 2, LONG_SECONDS)
@@ -98,13 +98,8 @@ def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
     assert docker("network", "ls", "--quiet", f"--filter=label=site={site.name}") == ""
 
 
-def api(site: SiteUnderTest) -> httpx.Client:
-    user, _, password = site.env["PREFECT_API_AUTH_STRING"].partition(":")
-    return httpx.Client(base_url=site.url, auth=(user, password), timeout=60)
-
-
 def found(site: SiteUnderTest, kind: str, **body: Any) -> list[dict[str, Any]]:
-    with api(site) as client:
+    with running.api(site) as client:
         return list(client.post(f"/{kind}/filter", json=body).raise_for_status().json())
 
 
