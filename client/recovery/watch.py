@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from service.errors import ServiceError
@@ -23,10 +24,17 @@ RECENTLY = timedelta(hours=1)
 class Watch:
     """Knows what it has seen since it started. Raises ServiceError where the API does not answer."""
 
-    def __init__(self, server: Server, heartbeats: Heartbeats, workers: Workers, env: RecoveryEnv) -> None:
+    def __init__(
+        self,
+        server: Server,
+        heartbeats: Heartbeats,
+        workers: Workers,
+        env: RecoveryEnv,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._server, self._heartbeats, self._workers = server, heartbeats, workers
         self._retries, self._patience = env.max_crash_retries, env.patience
-        self._memory, self._looked = Memory(), time.monotonic()
+        self._clock, self._memory, self._looked = clock, Memory(), clock()
         self._settled: set[str] = set()  # ids of states Crashed of which nothing more is to be said
         self._log = logging.getLogger("recovery")
 
@@ -61,7 +69,7 @@ class Watch:
 
     def _now(self) -> float:
         """The time of this look. One that comes late was kept waiting, as those may have been who are to be heard."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._looked > self._patience.pulse.total_seconds():
             self._memory.forget()
         self._looked = now

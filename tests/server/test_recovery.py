@@ -26,7 +26,7 @@ LOGIN = "admin:the-login"
 # A fifth of its patience: a run is missed after 15 s, a worker after 8 s, one that never began after 12 or 18 s.
 IMPATIENT = {"RECOVERY_PATIENCE": "20", "RECOVERY_INTERVAL": "1", "MAX_CRASH_RETRIES": "2"}
 LONG_SECONDS = 300
-OUTAGE_SECONDS, BACK_SECONDS = 25, 3
+OUTAGE_SECONDS, BACK_SECONDS = 20, 3
 REPORTED = "Flow run infrastructure exited with non-zero status code 137."
 STUCK, ALIVE, DEAD = "", "ProcessWorker alive", "ProcessWorker dead"
 

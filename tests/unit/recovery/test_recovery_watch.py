@@ -1,0 +1,189 @@
+"""Passes over a server whose answers are set here, on a clock that is turned here."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+from recovery.pulse import Heartbeats
+from recovery.recovery_env import read_recovery_env
+from recovery.runs import Run, State
+from recovery.server import Server
+from recovery.verdict import Again, Over
+from recovery.watch import Watch
+from recovery.workers import Worker, Workers
+from service.errors import ServiceError
+
+PASS_SECONDS = 5
+ENV = {"PREFECT_API_URL": "http://server:4200/api", "MAX_CRASH_RETRIES": "2"}
+
+
+@dataclass
+class Told:
+    """What the server says, and what it was told; `pulse`: the recovery hears itself."""
+
+    runs: list[Run] = field(default_factory=list)
+    dead: list[Run] = field(default_factory=list)
+    beats: dict[str, str] = field(default_factory=dict)
+    reports: dict[str, Worker] = field(default_factory=dict)
+    pulse: bool = True
+    away: bool = False
+    crashed_now: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
+
+    def active(self, *_: str) -> list[Run]:
+        if self.away:
+            raise ServiceError("no API answers")
+        return self.runs
+
+    def crashed(self, within: timedelta) -> list[Run]:
+        return self.dead
+
+    def history(self, run: Run) -> list[State]:
+        return [run.state]
+
+    def crash(self, run: Run, message: str) -> str:
+        self.crashed_now.append(run.id)
+        return ""
+
+    def again(self, run: Run, verdict: Again) -> str:
+        if self.away:
+            raise ServiceError("the API answered 503", 503)
+        self.begun.append(run.id)
+        return ""
+
+    def over(self, run: Run, verdict: Over) -> str:
+        raise AssertionError("nothing here crashes so often")
+
+    def send_pulse(self) -> None:
+        """Taken."""
+
+    def last(self) -> dict[str, str]:
+        return {f"prefect.flow-run.{run}": beat for run, beat in self.beats.items()} | {"": ""} if self.pulse else {}
+
+    def was_ever_heard(self, resource: str) -> bool:
+        return False
+
+    def of(self, pool: str) -> dict[str, Worker]:
+        return self.reports
+
+
+@dataclass
+class World:
+    """A watch, and the clock that it looks at."""
+
+    told: Told = field(default_factory=Told)
+    time: float = 1000.0
+
+    def __post_init__(self) -> None:
+        server, heartbeats = cast(Server, self.told), cast(Heartbeats, self.told)
+        pools = Pools(self.told)
+        self.watch = Watch(server, heartbeats, cast(Workers, pools), read_recovery_env(ENV), lambda: self.time)
+
+    def passes(self, seconds: float, step: float = PASS_SECONDS) -> None:
+        for _ in range(int(seconds / step)):
+            self.time += step
+            self.watch.once()
+
+
+@dataclass
+class Pools:
+    told: Told
+
+    def of(self, pool: str) -> dict[str, Worker]:
+        return self.told.reports
+
+    def beats(self) -> dict[str, float]:
+        return {"p": 30.0}
+
+
+def run(type_: str, name: str = "", worker: str = "w") -> Run:
+    state = State("s", type_, name or type_.title(), "", datetime.now(UTC))
+    return Run("r", "r", state, deployment="d", pool="p", worker=worker)
+
+
+@pytest.fixture
+def world() -> World:
+    """A run that is heard now."""
+    made = World()
+    made.told.runs, made.told.beats = [run("RUNNING")], {"r": "12:00:00"}
+    made.passes(PASS_SECONDS)
+    return made
+
+
+def test_a_run_that_falls_silent_is_crashed_after_75_s_and_not_before(world: World) -> None:
+    world.passes(70)
+    assert world.told.crashed_now == []
+    world.passes(5)
+    assert world.told.crashed_now == ["r"]
+
+
+def test_a_run_that_is_heard_again_lives(world: World) -> None:
+    for beat in ("12:00:30", "12:01:00", "12:01:30"):
+        world.passes(60)
+        world.told.beats = {"r": beat}
+    world.passes(70)
+    assert world.told.crashed_now == []
+
+
+def test_a_run_in_a_new_state_begins_anew(world: World) -> None:
+    world.passes(70)
+    again = run("RUNNING")
+    world.told.runs = [Run("r", "r", State("s2", "RUNNING", "Running", "", datetime.now(UTC)), "d", "p", "w")]
+    world.passes(70)
+    assert world.told.crashed_now == []
+    assert again.state.id != world.told.runs[0].state.id
+
+
+def test_nobody_is_missed_while_the_recovery_does_not_hear_itself(world: World) -> None:
+    world.passes(70)
+    world.told.pulse = False
+    world.passes(600)
+    world.told.pulse = True
+    world.passes(75)  # the first of these looks is the one from which on it is silent
+    assert world.told.crashed_now == []
+    world.passes(5)
+    assert world.told.crashed_now == ["r"]
+
+
+def test_nobody_is_missed_after_an_api_that_was_away(world: World) -> None:
+    world.passes(70)
+    world.told.away = True
+    with pytest.raises(ServiceError):
+        world.passes(5)
+    world.told.away = False
+    world.passes(75)
+    assert world.told.crashed_now == []
+    world.passes(5)
+    assert world.told.crashed_now == ["r"]
+
+
+def test_nobody_is_missed_after_a_look_that_came_late(world: World) -> None:
+    world.passes(31, step=31)
+    world.passes(70)
+    assert world.told.crashed_now == []
+    world.passes(5)
+    assert world.told.crashed_now == ["r"]
+
+
+def test_a_worker_that_reports_keeps_its_run_and_one_that_does_not_loses_it() -> None:
+    world = World()
+    world.told.runs, world.told.reports = [run("PENDING", "Submitting")], {"w": Worker("12:00:00", 10)}
+    for minute in range(10):
+        world.told.reports = {"w": Worker(f"12:{minute:02}:00", 10)}
+        world.passes(45)
+    assert world.told.crashed_now == []
+    world.passes(10)  # silent for 50 s: two of its reports, and 30 s
+    assert world.told.crashed_now == ["r"]
+
+
+def test_a_crash_that_could_not_be_answered_is_answered_by_the_next_pass() -> None:
+    world = World()
+    world.told.dead, world.told.away = [run("CRASHED")], True
+    world.told.runs = []
+    with pytest.raises(ServiceError):
+        world.watch._bring_back()
+    assert world.told.begun == []
+    world.told.away = False
+    world.passes(15)
+    assert world.told.begun == ["r"]  # and once
