@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
-from stack import lock, schedules
+from stack import kubernetes, lock, schedules
 from stack.components import chosen
 from stack.envfile import EnvFile
 from stack.settings import Settings, fault
@@ -199,6 +199,22 @@ def files_hold_certificates(env: EnvFile, settings: Settings) -> Iterator[str]:
             yield fault(env, key, reason)
 
 
+def kubernetes_has_charts(env: EnvFile, settings: Settings) -> Iterator[str]:
+    if settings.KUBERNETES_VALUES and not set(kubernetes.VALUES) & set(chosen(settings.COMPONENTS)):
+        names = " and ".join(component.name for component in kubernetes.VALUES)
+        yield fault(
+            env, "KUBERNETES_VALUES", f"there are charts for {names} alone; add one to COMPONENTS, or write false"
+        )
+
+
+def kubernetes_image_fits(env: EnvFile, settings: Settings) -> Iterator[str]:
+    """The charts put NAME:TAG together, and want the version at the beginning of the tag."""
+    tag = kubernetes.image(settings).rpartition(":")[2]
+    if "@" in settings.KUBERNETES_IMAGE or not tag.startswith(settings.PREFECT_VERSION):
+        reason = f"Prefect's charts want a tag that begins with its version, {settings.PREFECT_VERSION}, and no digest"
+        yield fault(env, "KUBERNETES_IMAGE", reason)
+
+
 def schedules_are_there(env: EnvFile, settings: Settings) -> Iterator[str]:
     """The default file need not be there; one that a user names does."""
     default, named = Settings.model_fields["CLIENT_SCHEDULES"].default, settings.CLIENT_SCHEDULES
@@ -232,6 +248,8 @@ RULES: dict[Check, tuple[str, ...]] = {
     version_is_locked: ("PREFECT_VERSION",),
     labels_are_ours: ("SITE_LABELS",),
     schedules_are_there: ("CLIENT_SCHEDULES",),
+    kubernetes_has_charts: ("KUBERNETES_VALUES", "COMPONENTS"),
+    kubernetes_image_fits: ("KUBERNETES_IMAGE", "PREFECT_VERSION"),
     files_hold_certificates: (),  # a path that is none is empty by then
     published_ports_differ: ("COMPONENTS", "SERVER_BIND", "SERVER_PORT", "REGISTRY_BIND", "REGISTRY_PORT"),
     registry_has_its_name: ("REGISTRY_HOST",),

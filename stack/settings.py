@@ -328,6 +328,27 @@ class ClientSettings(Section):
     )
 
 
+class KubernetesSettings(Section):
+    """kubernetes/: values for Prefect's Helm charts"""
+
+    KUBERNETES_VALUES: values.Switch = setting(
+        False, "true: render writes kubernetes/, the values of server and process workers (docs/kubernetes.md).", "true"
+    )
+    KUBERNETES_IMAGE: values.Image = setting(
+        "",
+        "Image of all pods, made FROM prefecthq/prefect of this version, with your flows and what they import. "
+        "Empty: that image itself.",
+        "registry.example.org/flows:3.8.8-1",
+        optional=True,
+    )
+    KUBERNETES_DATABASE_HOST: values.HostName = setting(
+        "postgres", "The PostgreSQL server, as pods reach it.", "postgres.databases.svc.cluster.local"
+    )
+    KUBERNETES_REDIS_HOST: values.HostName = setting(
+        "redis", "The Redis server, as pods reach it.", "redis.databases.svc.cluster.local"
+    )
+
+
 SECTIONS: tuple[type[Section], ...] = (
     SiteSettings,
     ServerSettings,
@@ -337,6 +358,7 @@ SECTIONS: tuple[type[Section], ...] = (
     DindSettings,
     PodmanSettings,
     ClientSettings,
+    KubernetesSettings,
 )
 
 
@@ -349,6 +371,7 @@ class Settings(
     DindSettings,
     PodmanSettings,
     ClientSettings,
+    KubernetesSettings,
 ):
     """All settings of one site, checked one by one; `stack.rules` checks them against each other."""
 

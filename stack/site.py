@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stack import complete, credentials, envfile, example, files, picture, profile, schedules, templates
+from stack import complete, credentials, envfile, example, files, kubernetes, picture, profile, schedules, templates
 from stack.authority import Authority
 from stack.components import ALL, CLIENT, Component, chosen
 from stack.context import context
@@ -101,7 +101,8 @@ def _component_files(site: Settings, root: Path, names: dict[str, Any]) -> list[
     text = templates.render(SUPERVISOR, names | {"DIGEST": _digest(of_processes)})
     supervisor = File(templates.target(SUPERVISOR), text.encode())
     shared = [*of_processes, *profile.files(site), *credentials.of_registry_clients(site, authority)]
-    return [*files_, supervisor, _picture(files_, site), *shared, *authority.files]
+    values = kubernetes.files(site, names)
+    return [*files_, supervisor, _picture(files_, site), *values, *shared, *authority.files]
 
 
 def _picture(rendered: list[File], site: Settings) -> File:

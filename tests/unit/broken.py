@@ -40,6 +40,10 @@ EXAMPLE = {
     "CLIENT_CONCURRENCY_LIMITS": "weather-stations=4,licences=2",
     "CLIENT_SCHEDULES": "als.schedules.yml",
     "CLIENT_WAIT_SECONDS": "120",
+    "KUBERNETES_VALUES": "true",
+    "KUBERNETES_IMAGE": "registry.example.org/flows:3.8.8-1",
+    "KUBERNETES_DATABASE_HOST": "postgres.databases.svc.cluster.local",
+    "KUBERNETES_REDIS_HOST": "redis.databases.svc.cluster.local",
 }
 SECRET = {"PREFECT_API_AUTH_STRING", "SERVER_DATABASE_PASSWORD", "SERVER_REDIS_PASSWORD"}
 
