@@ -57,6 +57,8 @@ ODD = (
     },
     {"COMPONENTS": "worker-podman", "REGISTRY_PASSWORD": "registry-password", "REGISTRY_TLS": "false"} | REMOTE,
     {"SERVER_RETENTION_DAYS": "0", "SERVER_DATABASE": "sqlite"},
+    {"KUBERNETES_VALUES": "true", "COMPONENTS": "all"},
+    {"KUBERNETES_VALUES": "true", "SERVER_DATABASE": "sqlite", "SERVER_AUTH": "false"},
     {"SERVER_UI_API_URL": "https://prefect.example.org/a$b%20c/api"},
     {"SERVER_DATABASE_NAME": "null", "SERVER_DATABASE_USER": "yes"},
     {"AGENT_POOL": "1.0", "AGENT_IMAGE": "1:30"},
