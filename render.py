@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 VENV_PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
-NEEDED = ("dotenv", "jinja2", "pydantic", "yaml")
+NEEDED = ("croniter", "dateutil", "dotenv", "jinja2", "pydantic", "tzdata", "yaml")
 
 
 def main() -> int:
