@@ -54,10 +54,11 @@ class SlurmJobs(Section):
     max_time: str = "1:00:00"
     options: list[str] = Field(default=[], description="More options of sbatch, for example --account=m1234.")
     prologue: str = Field(default="", description="Shell lines that a job begins with, for example module load conda.")
-    submission_host: str = Field(default="", description="USER@HOST of a login node; empty: this machine.")
+    submission_host: str = Field(default="", description="USER@HOST[:PORT] of a login node; empty: this machine.")
     submission_ssh_key: str = ""
     work_dir: str = Field(default="", description="Shared by login and compute nodes; empty: ~/prefect-site.")
     code_dir: str = Field(default="/srv/site/algorithms", description="Holds a folder for each algorithm.")
+    poll_seconds: float = Field(default=5, gt=0, description="Seconds between two looks at a job.")
 
 
 class JobConfig(Section):
@@ -65,6 +66,7 @@ class JobConfig(Section):
 
     hpc_type: str = "conda"
     sites: Sites = SITES
+    crash_grace_seconds: float = Field(default=30, ge=0, description="In which a crashed child may be brought back.")
     conda: CondaJobs = Field(default_factory=CondaJobs)
     container: ContainerJobs = Field(default_factory=ContainerJobs)
     slurm: SlurmJobs = Field(default_factory=SlurmJobs)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 # sbatch(1), --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds]
 _TIME = re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?")
 _GPUS = re.compile(r"([a-z][a-z0-9_]*:)?[1-9]\d*")
 _MEMORY = re.compile(r"\d+[KMGTkmgt]?")
 # What the flow itself says to sbatch: it could not find its job again, or read its output, with another.
@@ -37,6 +38,7 @@ def _option(text: str) -> str:
 Name = Annotated[str, _pattern(_NAME, "letters, digits and . _ + -, beginning with a letter or digit")]
 MaxTime = Annotated[str, _pattern(_TIME, "minutes, hours:minutes:seconds or days-hours, for example 1:30:00")]
 Memory = Annotated[str, _pattern(_MEMORY, "a whole number and K, M, G or T, for example 4G")]
+Host = Annotated[str, _pattern(_HOST, "HOST, USER@HOST or USER@HOST:PORT")]
 Gpus = Annotated[str, _pattern(_GPUS, "a number, or a type and a number, for example a100:2")]
 
 
@@ -60,6 +62,9 @@ class SlurmParams(BaseModel):
     conda_env_name: str = Field(default="", description="Environment; empty: the python3 of the node.")
     python_file_name: str = Field(min_length=1, description="Script, on the cluster.")
     params: Params = Field(default_factory=Params, description="Written to a file whose path is the script's argument.")
-    submission_host: str = Field(default="", description="USER@HOST of a login node; empty: the worker's machine.")
+    submission_host: Host = Field(
+        default="", description="USER@HOST[:PORT] of a login node; empty: the worker's machine."
+    )
     submission_ssh_key: str = Field(default="", description="Private key for it; empty: the worker's own.")
     work_dir: str = Field(default="", description="Shared by login and compute nodes; empty: ~/prefect-site.")
+    poll_seconds: float = Field(default=5, gt=0, description="Seconds between two looks at the job.")

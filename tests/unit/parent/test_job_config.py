@@ -64,7 +64,7 @@ def test_an_empty_file_is_a_site_of_conda(file: Path) -> None:
         (
             "slurm: {max_tme: 10}",
             "slurm.max_tme: unknown key; did you mean 'max_time'? (known: code_dir, max_time, num_nodes, options, "
-            "partitions, prologue, reservations, submission_host, submission_ssh_key, work_dir)",
+            "partitions, poll_seconds, prologue, reservations, submission_host, submission_ssh_key, work_dir)",
         ),
         (
             "container: {volumes: [data:/data]}",

@@ -112,6 +112,7 @@ def test_what_slurm_is_sent() -> None:
                 "submission_host": "me@login",
                 "submission_ssh_key": "/key",
                 "work_dir": "/scratch/me",
+                "poll_seconds": 5.0,
             }
         },
     )
