@@ -19,6 +19,7 @@ from prefect.workers.process import ProcessWorker
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 
 # Prefect notes that this class serves work pools of the type `process` in place of its own: that is the purpose.
@@ -40,6 +41,15 @@ class DrainingProcessWorker(ProcessWorker):
         if self.limiter.borrowed_tokens == 0:
             self.drained.set()
         return []
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list["WorkerFlowRunResponse"]) -> list["FlowRun"]:
+        """Leaves a run that is scheduled again while its process is still ending to the next poll.
+
+        It has its slot yet, and Prefect's own worker (3.8.8) ends with all its runs when it borrows one twice.
+        """
+        ending = set(self.limiter.statistics().borrowers)
+        free = [one for one in flow_run_response if one.flow_run.id not in ending]
+        return await super()._submit_scheduled_flow_runs(free)
 
 
 async def serve(worker: DrainingProcessWorker) -> None:

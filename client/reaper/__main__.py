@@ -7,8 +7,8 @@ import logging
 import sys
 
 from flows.containers.engine import connect
-from flows.containers.errors import LaunchError
 from flows.containers.site_env import read_site_env
+from flows.launching.errors import LaunchError
 from service.errors import ServiceError
 from service.passes import Passes
 from service.rest import Rest

@@ -12,9 +12,9 @@ from typing import Any
 
 from flows.containers.engine import Engine
 from flows.containers.errors import EngineError
-from flows.containers.params_file import params_directories
-from flows.containers.run_identity import ATTEMPT_LABEL, FLOW_RUN_LABEL, SITE_LABEL
 from flows.containers.site_env import SiteEnv
+from flows.launching.params_file import params_directories
+from flows.launching.run_identity import ATTEMPT_LABEL, FLOW_RUN_LABEL, SITE_LABEL
 
 from reaper.flow_runs import FlowRuns
 from reaper.leftover import Leftover, reason_to_remove

@@ -14,9 +14,9 @@ from pathlib import Path
 import yaml
 from flows.containers.engine import connect
 from flows.containers.launch import Launch
-from flows.containers.run_identity import RunIdentity
 from flows.containers.schema import DockerParams
 from flows.containers.site_env import read_site_env
+from flows.launching.run_identity import RunIdentity
 
 logger = logging.getLogger("launch")
 PARAMS = {"io_parameters": {"uid_retrieve": "", "uid_save": ""}}

@@ -13,6 +13,7 @@ from tests.server.conftest import ROOT, Folder, Server, free_port, process
 
 POOL = "drain_pool"
 SLOW_FLOW = """
+import atexit
 import time
 from pathlib import Path
 
@@ -23,6 +24,13 @@ from prefect import flow
 def slow(marker: str, seconds: int = 12) -> None:
     time.sleep(seconds)
     Path(marker).write_text("written at the end")
+
+
+@flow
+def ends_slowly(marker: str) -> None:
+    atexit.register(time.sleep, 8)
+    with Path(marker).open("a") as file:
+        file.write("ran ")
 """
 
 
@@ -40,8 +48,9 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
         },
     )
     step = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder.path)}}
-    entry = {"name": "slow", "entrypoint": "flows/slow.py:slow", "work_pool": {"name": POOL}}
-    folder.write("prefect.yaml", {"pull": [step], "deployments": [entry]})
+    names = ("slow", "ends_slowly")
+    entries = [{"name": name, "entrypoint": f"flows/slow.py:{name}", "work_pool": {"name": POOL}} for name in names]
+    folder.write("prefect.yaml", {"pull": [step], "deployments": entries})
     folder.states()
     return folder
 
@@ -84,13 +93,26 @@ def test_an_idle_worker_stops(site: Folder, worker: subprocess.Popen[bytes]) -> 
     assert worker.wait(300) == 0, log(site).read_text()
 
 
+def test_a_run_that_is_scheduled_again_while_its_process_ends_runs_again(
+    site: Folder, worker: subprocess.Popen[bytes]
+) -> None:
+    """Prefect's own worker dies of it, with `this borrower is already holding one of this CapacityLimiter's tokens`."""
+    run = start(site, site.path / "twice", "ends_slowly")
+    until(lambda: state(site, run) == "COMPLETED", site)
+    body = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}
+    assert site.server.api.post(f"/flow_runs/{run}/set_state", json=body).json()["status"] == "ACCEPT"
+    until(lambda: (site.path / "twice").read_text() == "ran ran ", site)
+    until(lambda: state(site, run) == "COMPLETED", site)
+    assert worker.poll() is None
+
+
 def log(site: Folder) -> Path:
     return site.path / "worker.log"
 
 
-def start(site: Folder, marker: Path) -> str:
-    """A run of the slow flow; its id."""
-    deployment = site.server.named("deployments", "slow")
+def start(site: Folder, marker: Path, flow: str = "slow") -> str:
+    """A run of one of the flows; its id."""
+    deployment = site.server.named("deployments", flow)
     assert deployment
     body = {"parameters": {"marker": str(marker)}, "state": {"type": "SCHEDULED"}}
     answer = site.server.api.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()

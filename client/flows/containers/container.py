@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from signal import Signals
 from typing import Any
 
 from flows.containers.engine import Engine
-from flows.containers.errors import EngineError, LaunchError
-from flows.containers.output import Record, records
+from flows.containers.errors import EngineError
+from flows.containers.output import records
 from flows.containers.paths import HostPath
-from flows.containers.run_identity import FLOW_RUN_LABEL, LAUNCHED, ROLE_LABEL, SITE_LABEL
 from flows.containers.schema import DockerParams, size_in_bytes
+from flows.launching.errors import LaunchError
+from flows.launching.lines import Record
+from flows.launching.output_log import Log, last_lines
+from flows.launching.run_identity import FLOW_RUN_LABEL, LAUNCHED, ROLE_LABEL, SITE_LABEL
 
 STOP_SECONDS = 5  # between SIGTERM and SIGKILL; a worker gives the flow itself 10 s
-LAST_LINES = 10
-LAST_LINE_LENGTH = 500
-
-Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 def container_spec(
@@ -77,24 +74,9 @@ def removed_at_the_end(engine: Engine, name: str, log: Log) -> Iterator[None]:
 
 def failure(name: str, params: DockerParams, state: Mapping[str, Any], last: Sequence[str]) -> LaunchError | None:
     """What an ended container's `State` and its last lines of output tell; None where it succeeded."""
-    code = int(state["ExitCode"])
-    if code == 0:
+    if int(state["ExitCode"]) == 0:
         return None
-    lines = "".join(f"\n{line}" for line in last)
-    return LaunchError(
-        f"container {name} of {params.image} {_ending(params, state)}{'; its last lines:' if last else ''}{lines}"
-    )
-
-
-class Tail:
-    """The last lines that went through it, cut to what a state's message can show."""
-
-    def __init__(self) -> None:
-        self.lines: deque[str] = deque(maxlen=LAST_LINES)
-
-    def add(self, lines: Sequence[str]) -> None:
-        """Remembers the last ones of `lines`."""
-        self.lines.extend(line[:LAST_LINE_LENGTH] for line in lines[-LAST_LINES:])
+    return LaunchError(f"container {name} of {params.image} {_ending(params, state)}{last_lines(last)}")
 
 
 def remove_launched(engine: Engine, site: str, flow_run_id: str) -> None:

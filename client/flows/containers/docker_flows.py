@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flows.containers.engine import connect
-from flows.containers.errors import LaunchError
 from flows.containers.launch import Launch, remove_leftovers
-from flows.containers.run_identity import RunIdentity
 from flows.containers.schema import DockerParams
 from flows.containers.site_env import read_site_env
+from flows.launching.errors import LaunchError
+from flows.launching.run_identity import RunIdentity
 from prefect import Flow, State, flow, get_run_logger, runtime
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger

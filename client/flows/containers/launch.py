@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import shlex
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from flows.containers.container import (
-    Log,
-    Tail,
     container_spec,
     failure,
     remove_launched,
@@ -22,15 +19,16 @@ from flows.containers.container import (
     run_container,
 )
 from flows.containers.engine import Engine
-from flows.containers.errors import EngineError, LaunchError
-from flows.containers.output import STDERR, Record
+from flows.containers.errors import EngineError
 from flows.containers.own_container import own_mounts
-from flows.containers.params_file import params_file, remove_params_files
 from flows.containers.paths import HostPath, Mount, own_path, volume_path
 from flows.containers.registry_login import registry_login
-from flows.containers.run_identity import RunIdentity
 from flows.containers.schema import PARAMS_TARGET, DockerParams, parse_volume
 from flows.containers.site_env import SiteEnv
+from flows.launching.errors import LaunchError
+from flows.launching.output_log import Log, OutputLog
+from flows.launching.params_file import params_file, remove_params_files
+from flows.launching.run_identity import RunIdentity
 
 _MISSING_IMAGE = re.compile(r"no such image|image not known", re.IGNORECASE)
 
@@ -49,7 +47,7 @@ class Launch:
         """Runs the container to its end. Raises LaunchError where it cannot run or fails."""
         if self.run.attempt > 1:
             remove_leftovers(self.engine, self.site, self.run.flow_run_id)
-        content = self.params.params_for(self.run.flow_run_id, prev_flow_run_id)
+        content = self.params.params.of_run(self.run.flow_run_id, prev_flow_run_id)
         with params_file(self.site.work_dir, self.run, content) as path:
             binds = self._binds(path)
             labels = self.run.labels(self.site.site, self.site.labels)
@@ -59,18 +57,12 @@ class Launch:
 
     def _run(self, name: str, spec: Mapping[str, Any]) -> None:
         self._create(name, spec)
-        tail = Tail()
-
-        def sink(record: Record) -> None:
-            level = logging.WARNING if record.stream == STDERR else logging.INFO
-            self.log.log(level, "%s", "\n".join(record.lines))
-            tail.add(record.lines)
-
+        output = OutputLog(self.log)
         with removed_at_the_end(self.engine, name, self.log):
             self.log.info("Container %s of %s: %s", name, self.params.image, shlex.join(self.params.arguments))
             self._check_gpus(name)
-            state = run_container(self.engine, name, self.params.timeout, sink)
-        error = failure(name, self.params, state, tail.lines)
+            state = run_container(self.engine, name, self.params.timeout, output.add)
+        error = failure(name, self.params, state, output.last)
         if error is not None:
             raise error
         if state.get("OOMKilled"):

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.containers.engine import Engine
-from flows.containers.errors import EngineError, LaunchError
+from flows.containers.errors import EngineError
 from flows.containers.paths import Mount
+from flows.launching.errors import LaunchError
 
 # cgroup v1, or v2 in the engine's own namespace: /docker/<id>, .../docker-<id>.scope, .../libpod-<id>.scope
 _CGROUP_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/container)?$", re.MULTILINE)

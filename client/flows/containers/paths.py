@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.containers.errors import LaunchError
+from flows.launching.errors import LaunchError
 
 
 @dataclass(frozen=True)

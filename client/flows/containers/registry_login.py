@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows.containers.errors import LaunchError
+from flows.launching.errors import LaunchError
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 

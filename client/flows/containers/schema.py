@@ -8,6 +8,7 @@ import re
 import shlex
 from typing import Annotated, NamedTuple
 
+from flows.launching.params import Params
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PARAMS_TARGET = "/app/work/config/params.yaml"
@@ -80,23 +81,6 @@ def _env_vars(env_vars: dict[str, str]) -> dict[str, str]:
 Size = Annotated[str, AfterValidator(_size)]
 
 
-class IoParameters(BaseModel):
-    """Where the algorithm reads from and writes to; an algorithm's own keys pass untouched."""
-
-    model_config = ConfigDict(extra="allow")
-
-    uid_retrieve: str = Field(default="", description="Flow run whose result is read; empty: prev_flow_run_id.")
-    uid_save: str = Field(default="", description="Filled with the id of this flow run.")
-
-
-class Params(BaseModel):
-    """The parameters file; everything beside `io_parameters` is the algorithm's own."""
-
-    model_config = ConfigDict(extra="allow")
-
-    io_parameters: IoParameters = Field(default_factory=IoParameters)
-
-
 class DockerParams(BaseModel):
     """A container to launch: what it runs, what it sees, and how much it may take."""
 
@@ -130,10 +114,3 @@ class DockerParams(BaseModel):
         """The command with the path of the parameters file appended; no shell ever reads it."""
         words = shlex.split(self.command) if isinstance(self.command, str) else self.command
         return [*words, PARAMS_TARGET]
-
-    def params_for(self, flow_run_id: str, prev_flow_run_id: str) -> dict[str, object]:
-        """The content of the parameters file for this run; `self` stays as it is."""
-        io_parameters = self.params.io_parameters
-        uids = {"uid_retrieve": io_parameters.uid_retrieve or prev_flow_run_id, "uid_save": flow_run_id}
-        content = self.params.model_dump(mode="json")
-        return {**content, "io_parameters": {**content["io_parameters"], **uids}}

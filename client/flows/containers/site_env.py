@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.containers.errors import LaunchError
+from flows.launching.errors import LaunchError
 
 
 @dataclass(frozen=True)

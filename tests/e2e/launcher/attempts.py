@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.containers.engine import Engine
-from flows.containers.errors import LaunchError
 from flows.containers.launch import Launch
-from flows.containers.run_identity import RunIdentity
 from flows.containers.schema import DockerParams
 from flows.containers.site_env import SiteEnv, read_site_env
+from flows.launching.errors import LaunchError
+from flows.launching.run_identity import RunIdentity
 
 from tests import sites
 from tests.e2e.launcher.places import CLIENT, Place

@@ -9,11 +9,11 @@ import sys
 import uuid
 
 from flows.containers.engine import connect
-from flows.containers.errors import LaunchError
 from flows.containers.launch import Launch
-from flows.containers.run_identity import RunIdentity
 from flows.containers.schema import DockerParams
 from flows.containers.site_env import read_site_env
+from flows.launching.errors import LaunchError
+from flows.launching.run_identity import RunIdentity
 
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from flows.containers.run_identity import RunIdentity
+from flows.launching.run_identity import RunIdentity
 
 from tests.e2e.launcher.attempts import Site
 from tests.e2e.launcher.places import Place

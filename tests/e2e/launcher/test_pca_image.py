@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flows.containers.run_identity import RunIdentity
+from flows.launching.run_identity import RunIdentity
 
 from stack import images
 from stack.context import bases

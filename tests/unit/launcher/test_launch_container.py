@@ -1,14 +1,17 @@
 """What the engine is asked for, and how a container's end is told."""
 
+import logging
 from typing import Any
 
 import pytest
-from flows.containers.container import LAST_LINE_LENGTH, LAST_LINES, Tail, container_spec, failure
-from flows.containers.errors import LaunchError
+from flows.containers.container import container_spec, failure
 from flows.containers.paths import HostPath
-from flows.containers.run_identity import RunIdentity, identity_of
 from flows.containers.schema import PARAMS_TARGET, DockerParams
 from flows.containers.site_env import SiteEnv, read_site_env
+from flows.launching.errors import LaunchError
+from flows.launching.lines import STDERR, STDOUT, Record
+from flows.launching.output_log import LAST_LINE_LENGTH, LAST_LINES, OutputLog
+from flows.launching.run_identity import RunIdentity, identity_of
 
 RUN = RunIdentity("0b6f3f0c-90c4-4f3a-8d0e-0123456789ab", 2)
 
@@ -98,11 +101,11 @@ def test_a_container_that_copes_with_a_lost_child_has_not_failed() -> None:
 
 
 def test_only_the_last_lines_are_kept_and_none_is_endless() -> None:
-    tail = Tail()
-    tail.add([str(number) for number in range(100)])
-    tail.add(["x" * 10_000])
+    output = OutputLog(logging.getLogger("unheard"))
+    output.add(Record(STDOUT, [str(number) for number in range(100)]))
+    output.add(Record(STDERR, ["x" * 10_000]))
     kept = [str(number) for number in range(101 - LAST_LINES, 100)]
-    assert list(tail.lines) == [*kept, "x" * LAST_LINE_LENGTH]
+    assert output.last == [*kept, "x" * LAST_LINE_LENGTH]
 
 
 def test_labels_say_whose_a_container_is_and_cannot_be_overridden() -> None:

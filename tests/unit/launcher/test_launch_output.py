@@ -2,7 +2,8 @@
 
 import struct
 
-from flows.containers.output import BURST, LONGEST_LINE, STDERR, STDOUT, LineReader, Record, frames, records
+from flows.containers.output import frames, records
+from flows.launching.lines import BURST, LONGEST_LINE, STDERR, STDOUT, LineReader, Record
 from hypothesis import given
 from hypothesis import strategies as st
 

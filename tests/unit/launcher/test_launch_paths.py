@@ -3,8 +3,8 @@
 import posixpath
 
 import pytest
-from flows.containers.errors import LaunchError
 from flows.containers.paths import HostPath, Mount, covers, own_path, translate, volume_path
+from flows.launching.errors import LaunchError
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -46,14 +46,14 @@ def test_no_word_of_a_command_is_read_by_a_shell(words: list[str]) -> None:
 
 def test_the_run_before_is_read_where_no_other_is_named() -> None:
     named = params(params={"io_parameters": {"uid_retrieve": "mine"}})
-    assert params().params_for("now", "before") == {"io_parameters": {"uid_retrieve": "before", "uid_save": "now"}}
-    assert named.params_for("now", "before") == {"io_parameters": {"uid_retrieve": "mine", "uid_save": "now"}}
+    assert params().params.of_run("now", "before") == {"io_parameters": {"uid_retrieve": "before", "uid_save": "now"}}
+    assert named.params.of_run("now", "before") == {"io_parameters": {"uid_retrieve": "mine", "uid_save": "now"}}
 
 
 def test_what_the_algorithm_is_told_passes_untouched() -> None:
     content = {"task": "train", "io_parameters": {"uri": "x"}, "deep": [1, {"a": None}]}
     asked = params(params=content)
-    assert asked.params_for("now", "") == {
+    assert asked.params.of_run("now", "") == {
         "task": "train",
         "deep": [1, {"a": None}],
         "io_parameters": {"uid_retrieve": "", "uid_save": "now", "uri": "x"},

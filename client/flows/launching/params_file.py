@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from flows.containers.errors import LaunchError
-from flows.containers.run_identity import RunIdentity, identity_of
+from flows.launching.errors import LaunchError
+from flows.launching.run_identity import RunIdentity, identity_of
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""A script run in a conda environment of the worker's machine."""

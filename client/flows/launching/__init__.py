@@ -1,0 +1,1 @@
+"""What every flow that launches an algorithm shares: its parameters, its identity, and its output as log lines."""

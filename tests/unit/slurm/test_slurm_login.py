@@ -1,0 +1,125 @@
+"""How commands reach the login node, and what is told where they do not."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from flows.launching.errors import LaunchError
+from flows.slurm_jobs.errors import ClusterError
+from flows.slurm_jobs.login_node import login_node
+
+SSH = """#!/bin/sh
+# Stands in for ssh: says what it was given, or fails as the file `fails` says.
+cd "$(dirname "$0")" || exit 1
+echo "$@" >> said
+for word; do case $word in -i) key=next ;; *) [ "${key:-}" = next ] && cp -p "$word" kept && key= ;; esac; done
+[ ! -f fails ] || { cat fails >&2; exit 255; }
+"""
+
+
+def refusal(host: str, script: str, environ: dict[str, str]) -> ClusterError:
+    with login_node(host, "", environ) as login, pytest.raises(ClusterError) as refused:
+        login.run(script)
+    return refused.value
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "ssh").write_text(SSH)
+    (tmp_path / "ssh").chmod(0o755)
+    return {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+
+def test_commands_of_this_machine_get_what_is_harmless_of_the_workers_environment() -> None:
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/home/me",
+        "SLURM_CONF": "/etc/slurm.conf",
+        "PREFECT_API_AUTH_STRING": "admin:secret",
+        "SSH_AUTH_SOCK": "/agent",
+    }
+    with login_node("", "", environ) as login:
+        names = {line.partition("=")[0] for line in login.run("env").decode().splitlines()}
+        assert login.run("cat; printf ' %s' \"$HOME\"", b"in") == b"in /home/me"
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "HOME", "SLURM_CONF"}
+
+
+@pytest.mark.parametrize(
+    ("script", "told", "away"),
+    [
+        ("echo oh >&2; exit 3", "oh", False),
+        ("exit 3", "a command failed with exit code 3", False),
+        ("echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1", None, True),
+        ("echo 'Slurmctld(primary) at slurm is DOWN' >&2; exit 1", None, True),
+    ],
+)
+def test_a_command_that_fails_is_told(script: str, told: str | None, away: bool) -> None:
+    error = refusal("", script, {"PATH": "/usr/bin:/bin"})
+    assert error.away is away
+    assert told is None or str(error) == told
+
+
+def test_ssh_asks_nothing_trusts_no_unknown_host_and_uses_the_key_alone(tmp_path: Path, ssh: dict[str, str]) -> None:
+    key = tmp_path / "id"
+    key.write_text("the key")
+    key.chmod(0o644)
+    with login_node("me@login:2222", str(key), ssh | {"SITE_SSH_KNOWN_HOSTS": "/etc/known"}) as login:
+        login.run("echo 'a b'")
+    words = (tmp_path / "said").read_text().splitlines()[0].split()
+    assert {"-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oIdentitiesOnly=yes"} <= set(words)
+    assert "-oUserKnownHostsFile=/etc/known" in words
+    assert " ".join(words[words.index("ssh://me@login:2222") :]) == (
+        "ssh://me@login:2222 -- exec sh -c 'echo '\"'\"'a b'\"'\"''"
+    )
+    assert (tmp_path / "kept").read_text() == "the key"
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
+    assert not Path(words[words.index("-i") + 1]).exists()
+    assert (tmp_path / "said").read_text().splitlines()[-1].endswith("-O exit ssh://me@login:2222")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "Warning: x\nme@login: Permission denied (publickey).",
+            "me@login cannot be reached by SSH (me@login: Permission denied (publickey).): correct "
+            "submission_ssh_key, or add its public key to the account there",
+        ),
+        (
+            "Host key verification failed.",
+            "me@login cannot be reached by SSH (Host key verification failed.): add the host's key to the known hosts "
+            "of the worker's user",
+        ),
+        ("kex_exchange: closed", "me@login cannot be reached by SSH (kex_exchange: closed)"),
+        ("", "me@login cannot be reached by SSH (it says nothing)"),
+    ],
+)
+def test_a_host_that_cannot_be_reached_is_told(tmp_path: Path, ssh: dict[str, str], words: str, told: str) -> None:
+    (tmp_path / "fails").write_text(words)
+    error = refusal("me@login", "true", ssh)
+    assert (str(error), error.away) == (told, True)
+
+
+def test_a_worker_without_ssh_is_told(tmp_path: Path) -> None:
+    assert str(refusal("me@login", "true", {"PATH": str(tmp_path)})) == (
+        "ssh cannot be started on this worker: No such file or directory"
+    )
+
+
+def test_a_key_that_is_not_there_is_told() -> None:
+    with pytest.raises(LaunchError) as refused, login_node("login", "/no/key", {}):
+        pass
+    assert str(refused.value) == "submission_ssh_key /no/key cannot be read: No such file or directory"
+
+
+def test_ssh_itself_takes_what_it_is_given(tmp_path: Path) -> None:
+    """The real client reads its options; the host does not exist."""
+    if not shutil.which("ssh"):
+        pytest.skip("there is no ssh on this machine")
+    with login_node("me@nowhere.invalid:22", "", {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}) as login:
+        command = ["ssh", "-G", *login.prefix[1:-1]]
+        read = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert {"user me", "hostname nowhere.invalid", "port 22", "batchmode yes", "stricthostkeychecking true"} <= set(
+        read
+    )

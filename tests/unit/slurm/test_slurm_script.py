@@ -1,0 +1,110 @@
+"""The batch script, to the letter, and what is refused before it is written."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows.slurm_jobs.batch_script import batch_script
+from flows.slurm_jobs.schema import SlurmParams
+from pydantic import ValidationError
+
+from tests.conda_stand_in import make_root
+
+RUN = "0b6f3f0c-90c4-4f3a-8d0e-0123456789ab"
+
+
+def params(**more: Any) -> SlurmParams:
+    return SlurmParams.model_validate({"job_name": "pca-train", "python_file_name": "/code/pca/train.py", **more})
+
+
+def test_a_plain_job() -> None:
+    assert batch_script(params(), RUN) == (
+        "#!/bin/bash -l\n"
+        "#SBATCH --job-name=pca-train\n"
+        f"#SBATCH --comment={RUN}\n"
+        "#SBATCH --output=output.log\n"
+        "#SBATCH --open-mode=append\n"
+        "#SBATCH --nodes=1\n"
+        "rm -f exit_code\n"
+        "export PYTHONUNBUFFERED=1\n"
+        "\n"
+        'set -- python3 /code/pca/train.py "$PWD/params.yaml"\n'
+        '"$@"\n'
+        "code=$?\n"
+        'echo "$SLURM_JOB_ID $code" > exit_code\n'
+        'exit "$code"\n'
+    )
+
+
+def test_all_that_a_job_can_ask_for() -> None:
+    asked = params(
+        num_nodes=2,
+        partitions=["a", "b"],
+        reservations=["r1", "r2"],
+        max_time="1-12:00",
+        memory="4G",
+        cpus=8,
+        gpus="a100:2",
+        options=["--account=m1234", "--mail-user=me@example.org now"],
+        prologue="module load conda\nmodule load cuda",
+        python_file_name="/code/my train.py",
+    )
+    lines = batch_script(asked, RUN).splitlines()
+    assert [line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH ")][4:] == [
+        "--nodes=2",
+        "--partition=a,b",
+        "--reservation=r1,r2",
+        "--time=1-12:00",
+        "--mem=4G",
+        "--cpus-per-task=8",
+        "--gpus-per-node=a100:2",
+        "--account=m1234",
+        "'--mail-user=me@example.org now'",
+    ]
+    assert lines[lines.index("export PYTHONUNBUFFERED=1") + 1 :][:4] == [
+        "module load conda",
+        "module load cuda",
+        "set -- python3 '/code/my train.py' \"$PWD/params.yaml\"",
+        'srun "$@"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [
+        ("{root}/bin:/usr/bin:/bin", 0, "ran in {root}/envs/lab with {folder}/params.yaml"),
+        ("/usr/bin:/bin", 1, "has no conda, mamba or micromamba on its PATH: load one in prologue"),
+    ],
+)
+def test_a_script_in_an_environment_as_a_node_runs_it(tmp_path: Path, path: str, code: int, said: str) -> None:
+    root = make_root(tmp_path / "root", "lab").parents[1]
+    (tmp_path / "a b.py").write_text("import sys; print('ran in', sys.prefix, 'with', sys.argv[1])")
+    text = batch_script(params(conda_env_name="lab", python_file_name=str(tmp_path / "a b.py")), RUN)
+    (tmp_path / "job.sh").write_text(text)
+    environ = {"PATH": path.format(root=root), "SLURM_JOB_ID": "7"}
+    command = ["bash", "job.sh"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, (tmp_path / "exit_code").read_text()) == (code, f"7 {code}\n")
+    assert said.format(root=root, folder=tmp_path) in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"max_time": "soon"}, "'soon' is none: write minutes, hours:minutes:seconds or days-hours"),
+        ({"memory": "4GB"}, "'4GB' is none: write a whole number and K, M, G or T, for example 4G"),
+        ({"gpus": "all"}, "'all' is none: write a number, or a type and a number, for example a100:2"),
+        ({"job_name": "a b"}, "'a b' is none: write letters, digits and . _ + -"),
+        (
+            {"submission_host": "-oProxyCommand=x"},
+            "'-oProxyCommand=x' is none: write HOST, USER@HOST or USER@HOST:PORT",
+        ),
+        ({"options": ["--output=x"]}, "'--output=x' is set by the flow: leave it out, or use the parameter for it"),
+        ({"options": ["--a\n#SBATCH"]}, "is no long option of sbatch: write for example --account=m1234"),
+    ],
+)
+def test_what_sbatch_would_misunderstand_is_refused(wrong: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        params(**wrong)
+    assert line in str(refusal.value.errors()[0]["ctx"]["error"])
