@@ -154,7 +154,8 @@ def test_a_component_put_back_brings_its_files_back(root: Path) -> None:
     edit(root, "^COMPONENTS=.*$", "COMPONENTS=server")
     assert main(["--output", str(root)]) == 0
     assert not (root / "agent").exists()
-    assert not (root / "client").exists()
+    assert not (root / "client/compose.yaml").exists()
+    assert not (root / "client/flows").exists()
     (root / ".env").write_text(text, encoding="utf-8")
     assert main(["--output", str(root)]) == 0
     assert {path: entry[2] for path, entry in tree(root).items()} == {path: entry[2] for path, entry in before.items()}

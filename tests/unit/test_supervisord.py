@@ -29,7 +29,7 @@ def processes(root: Path, *settings: str) -> dict[str, tuple[list[str], dict[str
 
 def test_a_folder_with_a_space_in_its_path(root: Path) -> None:
     read = processes(root, "SITE=als")
-    assert set(read) == {"server", "worker_8080"}
+    assert set(read) == {"server", "recovery", "worker_8080"}
     for command, environment in read.values():
         assert command[:2] == ["sh", str(root / "images/prefect/with-secrets")]
         assert Path(command[1]).is_file()
@@ -39,7 +39,7 @@ def test_a_folder_with_a_space_in_its_path(root: Path) -> None:
 
 def test_every_worker_has_a_port_of_its_own(root: Path) -> None:
     read = processes(root, "AGENT_REPLICAS=3", "AGENT_HEALTH_PORT=9000", "AGENT_LIMIT=7")
-    workers = {name: pair for name, pair in read.items() if name != "server"}
+    workers = {name: pair for name, pair in read.items() if name.startswith("worker_")}
     assert set(workers) == {"worker_9000", "worker_9001", "worker_9002"}
     for name, (command, environment) in workers.items():
         assert environment["PREFECT_WORKER_WEBSERVER_PORT"] == name.removeprefix("worker_")
