@@ -220,7 +220,7 @@ class TestRendered:
     def test_without_tls_there_is_no_certificate(self, tmp_path: Path) -> None:
         made = load(tmp_path, "REGISTRY_TLS=false")
         assert [
-            file.path for file in made.plan if "/tls." in file.path and file.is_secret or "ca.crt" in file.path
+            file.path for file in made.plan if ("/tls." in file.path and file.is_secret) or "ca.crt" in file.path
         ] == []
         assert "tls" not in yaml.safe_load(content(made, "registry/secrets/config.yml"))["http"]
         assert list(yaml.safe_load(content(made, "registry/compose.yaml"))["secrets"]) == ["config.yml", "htpasswd"]
