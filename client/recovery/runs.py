@@ -23,12 +23,13 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """A flow run. Without a `deployment` nobody can start it but its caller. `pool` and `worker` are empty where none
-    took it; `worker` may be the one of an earlier attempt until the state is called Submitting."""
+    """A flow run, `due` since then. Without a `deployment` nobody can start it but its caller. `pool` and `worker` are
+    empty where none took it; `worker` may be the one of an earlier attempt until the state is called Submitting."""
 
     id: str
     name: str
     state: State
+    due: datetime
     deployment: str
     pool: str
     worker: str
@@ -45,6 +46,7 @@ def run(told: dict[str, Any]) -> Run:
         id=told["id"],
         name=told["name"],
         state=state(told["state"]),
+        due=datetime.fromisoformat(told["expected_start_time"]),
         deployment=told["deployment_id"] or "",
         pool=told["work_pool_name"] or "",
         worker=str((told["labels"] or {}).get(WORKER_LABEL, "")),

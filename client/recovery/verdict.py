@@ -25,7 +25,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Again:
-    """A crashed run begins again, not before `at`; `message` is that of its state AwaitingRetry."""
+    """A crashed run begins again, scheduled for `at`; `message` is that of its state AwaitingRetry."""
 
     at: datetime
     message: str
@@ -40,7 +40,7 @@ class Over:
 
 def is_silent(seen: Seen, beat: float, patience: Patience) -> bool:
     """Whether a run in Running should have been heard again; `beat` is the seconds between its heartbeats."""
-    return seen.silence >= beat * patience.beats
+    return seen.silence >= beat * (patience.beats_alone if seen.worker_gone else patience.beats)
 
 
 def lost_while_running(seen: Seen, was_ever_heard: Callable[[], bool]) -> str:
@@ -82,11 +82,17 @@ def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: 
             f"Crashed {_times(crashes)} and is not run again (MAX_CRASH_RETRIES={max_retries}). "
             f"The last time: {_reason(run)}"
         )
-    pause = min(patience.pause * PAUSES_GROW ** (crashes - 1), LONGEST_PAUSE)
     return Again(
-        at=run.state.since + pause,
+        at=_next_start(run, crashes, patience),
         message=f"Runs again, retry {crashes} of {max_retries}, since it crashed: {_reason(run)}",
     )
+
+
+def _next_start(run: Run, crashes: int, patience: Patience) -> datetime:
+    """After the first crash at its old place in the queue, in front of those that became due later; then at the end."""
+    if crashes == 1:
+        return run.due
+    return run.state.since + min(patience.pause * float(PAUSES_GROW ** (crashes - 2)), LONGEST_PAUSE)
 
 
 def _over(seen: Seen, limit: timedelta) -> bool:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -186,3 +187,8 @@ def ended(site: SiteUnderTest, *runs: str) -> list[dict[str, Any]]:
     """The states of the runs, in the order given, once all have ended."""
     until("all runs end", lambda: all(state(site, run)["type"] in FINAL for run in runs))
     return [state(site, run) for run in runs]
+
+
+def moment(told: str) -> float:
+    """A time of the API, in seconds since the epoch."""
+    return datetime.fromisoformat(told).timestamp()

@@ -23,14 +23,14 @@ def test_the_settings_of_the_recovery_have_defaults() -> None:
         rest=RestEnv("http://server:4200/api", login="", certificates=""),
         max_crash_retries=2,
         interval=timedelta(seconds=5),
-        patience=Patience(2.5, *(timedelta(seconds=seconds) for seconds in (30, 60, 90, 30, 5))),
+        patience=Patience(2.5, 2.0, *(timedelta(seconds=seconds) for seconds in (30, 60, 90, 30, 30))),
         health_file=Path("/tmp/recovery.healthy"),
     )
 
 
 def test_patience_is_a_percentage() -> None:
     assert read_recovery_env(URL | {"RECOVERY_PATIENCE": "50"}).patience == Patience(
-        1.25, *(timedelta(seconds=seconds) for seconds in (15, 30, 45, 15, 2.5))
+        1.25, 1.0, *(timedelta(seconds=seconds) for seconds in (15, 30, 45, 15, 15))
     )
 
 

@@ -18,6 +18,7 @@ from recovery.verdict import (
 )
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DUE = NOW - timedelta(minutes=9)
 KILLED = "Flow run infrastructure exited with non-zero status code 137."
 PATIENCE = Patience()
 
@@ -27,7 +28,7 @@ def state(type_: str, message: str = "", name: str = "") -> State:
 
 
 def run(now: State, deployment: str = "d", pool: str = "p", worker: str = "ProcessWorker a") -> Run:
-    return Run(id="r", name="r", state=now, deployment=deployment, pool=pool, worker=worker)
+    return Run(id="r", name="r", state=now, due=DUE, deployment=deployment, pool=pool, worker=worker)
 
 
 def seen(silence: float, heard: bool = True, worker_gone: bool = False) -> Seen:
@@ -42,6 +43,11 @@ def test_a_run_may_miss_one_heartbeat_and_be_late_with_the_next() -> None:
     assert not is_silent(seen(74.9), 30, PATIENCE)
     assert is_silent(seen(75), 30, PATIENCE)
     assert not is_silent(seen(449), 180, PATIENCE)
+
+
+def test_without_its_worker_a_run_is_missed_sooner() -> None:
+    assert not is_silent(seen(59.9, worker_gone=True), 30, PATIENCE)
+    assert is_silent(seen(60, worker_gone=True), 30, PATIENCE)
 
 
 def test_a_silent_run_that_was_heard_has_crashed_and_the_message_says_why() -> None:
@@ -82,19 +88,28 @@ def crashed(times: int, message: str = KILLED) -> list[State]:
     return attempt * times
 
 
-@pytest.mark.parametrize(("times", "pause"), [(1, 5), (2, 30), (3, 180), (4, 300), (5, 300)])
-def test_a_crashed_run_begins_again_after_a_pause_that_grows(times: int, pause: int) -> None:
+@pytest.mark.parametrize(
+    ("times", "at"),
+    [
+        (1, DUE),
+        (2, NOW + timedelta(seconds=30)),
+        (3, NOW + timedelta(seconds=180)),
+        (4, NOW + timedelta(seconds=300)),
+        (5, NOW + timedelta(seconds=300)),
+    ],
+)
+def test_a_crashed_run_has_its_place_again_and_after_further_crashes_a_later_one(times: int, at: datetime) -> None:
     history = crashed(times)
     assert after_crash(run(history[-1]), history, 5, PATIENCE) == Again(
-        NOW + timedelta(seconds=pause), f"Runs again, retry {times} of 5, since it crashed: {KILLED}"
+        at, f"Runs again, retry {times} of 5, since it crashed: {KILLED}"
     )
 
 
-@pytest.mark.parametrize(("retries", "told"), [(2, "Crashed 3 times"), (1, "Crashed 3 times")])
-def test_a_run_that_crashes_again_and_again_is_over_and_says_why(retries: int, told: str) -> None:
+@pytest.mark.parametrize("retries", [2, 1])
+def test_a_run_that_crashes_again_and_again_is_over_and_says_why(retries: int) -> None:
     history = crashed(3)
     assert after_crash(run(history[-1]), history, retries, PATIENCE) == Over(
-        f"{told} and is not run again (MAX_CRASH_RETRIES={retries}). The last time: {KILLED}"
+        f"Crashed 3 times and is not run again (MAX_CRASH_RETRIES={retries}). The last time: {KILLED}"
     )
 
 

@@ -1,6 +1,8 @@
 """Passes over a server whose answers are set here, on a clock that is turned here."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -25,9 +27,10 @@ class Told:
     runs: list[Run] = field(default_factory=list)
     dead: list[Run] = field(default_factory=list)
     beats: dict[str, str] = field(default_factory=dict)
-    reports: dict[str, Worker] = field(default_factory=dict)
+    worker_alive: bool = True
     pulse: bool = True
     away: bool = False
+    busy: bool = False
     crashed_now: list[str] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
 
@@ -47,7 +50,7 @@ class Told:
         return ""
 
     def again(self, run: Run, verdict: Again) -> str:
-        if self.away:
+        if self.busy:
             raise ServiceError("the API answered 503", 503)
         self.begun.append(run.id)
         return ""
@@ -64,9 +67,6 @@ class Told:
     def was_ever_heard(self, resource: str) -> bool:
         return False
 
-    def of(self, pool: str) -> dict[str, Worker]:
-        return self.reports
-
 
 @dataclass
 class World:
@@ -77,8 +77,8 @@ class World:
 
     def __post_init__(self) -> None:
         server, heartbeats = cast(Server, self.told), cast(Heartbeats, self.told)
-        pools = Pools(self.told)
-        self.watch = Watch(server, heartbeats, cast(Workers, pools), read_recovery_env(ENV), lambda: self.time)
+        workers = cast(Workers, Pools(self))
+        self.watch = Watch(server, heartbeats, workers, read_recovery_env(ENV), lambda: self.time)
 
     def passes(self, seconds: float, step: float = PASS_SECONDS) -> None:
         for _ in range(int(seconds / step)):
@@ -88,10 +88,13 @@ class World:
 
 @dataclass
 class Pools:
-    told: Told
+    """One pool, with one worker that reports every 10 s as long as it lives."""
+
+    world: World
 
     def of(self, pool: str) -> dict[str, Worker]:
-        return self.told.reports
+        reported = self.world.time // 10 if self.world.told.worker_alive else "long ago"
+        return {"w": Worker(str(reported), 10)}
 
     def beats(self) -> dict[str, float]:
         return {"p": 30.0}
@@ -99,7 +102,7 @@ class Pools:
 
 def run(type_: str, name: str = "", worker: str = "w") -> Run:
     state = State("s", type_, name or type_.title(), "", datetime.now(UTC))
-    return Run("r", "r", state, deployment="d", pool="p", worker=worker)
+    return Run("r", "r", state, datetime.now(UTC), deployment="d", pool="p", worker=worker)
 
 
 @pytest.fixture
@@ -128,11 +131,12 @@ def test_a_run_that_is_heard_again_lives(world: World) -> None:
 
 def test_a_run_in_a_new_state_begins_anew(world: World) -> None:
     world.passes(70)
-    again = run("RUNNING")
-    world.told.runs = [Run("r", "r", State("s2", "RUNNING", "Running", "", datetime.now(UTC)), "d", "p", "w")]
-    world.passes(70)
+    (before,) = world.told.runs
+    world.told.runs = [replace(before, state=replace(before.state, id="resumed"))]
+    world.passes(75)
     assert world.told.crashed_now == []
-    assert again.state.id != world.told.runs[0].state.id
+    world.passes(5)
+    assert world.told.crashed_now == ["r"]
 
 
 def test_nobody_is_missed_while_the_recovery_does_not_hear_itself(world: World) -> None:
@@ -166,24 +170,32 @@ def test_nobody_is_missed_after_a_look_that_came_late(world: World) -> None:
     assert world.told.crashed_now == ["r"]
 
 
+def test_a_silent_run_is_crashed_sooner_where_its_worker_is_gone(world: World) -> None:
+    world.told.worker_alive = False
+    world.passes(55)
+    assert world.told.crashed_now == []
+    world.passes(5)
+    assert world.told.crashed_now == ["r"]
+
+
 def test_a_worker_that_reports_keeps_its_run_and_one_that_does_not_loses_it() -> None:
     world = World()
-    world.told.runs, world.told.reports = [run("PENDING", "Submitting")], {"w": Worker("12:00:00", 10)}
-    for minute in range(10):
-        world.told.reports = {"w": Worker(f"12:{minute:02}:00", 10)}
-        world.passes(45)
+    world.told.runs = [run("PENDING", "Submitting")]
+    world.passes(600)
     assert world.told.crashed_now == []
-    world.passes(10)  # silent for 50 s: two of its reports, and 30 s
+    world.told.worker_alive = False
+    world.passes(50)
+    assert world.told.crashed_now == []
+    world.passes(5)  # silent for 50 s, two of its reports and 30 s, since the first of these looks
     assert world.told.crashed_now == ["r"]
 
 
 def test_a_crash_that_could_not_be_answered_is_answered_by_the_next_pass() -> None:
     world = World()
-    world.told.dead, world.told.away = [run("CRASHED")], True
-    world.told.runs = []
+    world.told.dead, world.told.busy = [run("CRASHED")], True
     with pytest.raises(ServiceError):
-        world.watch._bring_back()
+        world.passes(5)
     assert world.told.begun == []
-    world.told.away = False
+    world.told.busy = False
     world.passes(15)
     assert world.told.begun == ["r"]  # and once
