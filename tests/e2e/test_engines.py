@@ -208,7 +208,7 @@ def test_a_failing_container_is_told_with_its_last_words_and_the_mend(
 @pytest.fixture(scope="module")
 def sleeping(site: SiteUnderTest) -> dict[str, str]:
     """Kind -> a run whose container sleeps, and is there."""
-    runs = {kind.name: launch(site, kind, ["sleep", "600"]) for kind in KINDS}
+    runs = {kind.name: launch(site, kind, ["sh", "-c", "exec sleep 600"]) for kind in KINDS}
 
     def all_there() -> bool:
         return all(len(kind.runs(site, runs[kind.name])) == 2 for kind in KINDS)
