@@ -28,7 +28,7 @@ def note(flow, flow_run, state):
 
 
 @flow(on_cancellation=[note], on_crashed=[note])
-def slow():
+def enduring():
     Path(os.environ["NOTES"]).write_text(str(os.getpid()))
     time.sleep(600)
 
@@ -63,7 +63,7 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder.write("threads/sitecustomize.py", THREAD)
     directory = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder.path / "code")}}
     path = {"site_steps.path": {"entry": "/opt/of/a/step"}}
-    deploy(server, "slow", directory)
+    deploy(server, "enduring", directory)
     deploy(server, "failing", directory)
     deploy(server, "facts", directory, path)
     deploy(server, "facts-variable", directory, {"site_steps.variable": {}})
@@ -124,9 +124,9 @@ def create(server: Server, deployment: str) -> str:
 
 
 @contextmanager
-def slow(site: Folder, **environment: str) -> Iterator[Attempt]:
+def enduring(site: Folder, **environment: str) -> Iterator[Attempt]:
     """A run that is in the middle of its flow."""
-    attempt = Attempt(site, "slow", OURS, **environment)
+    attempt = Attempt(site, "enduring", OURS, **environment)
     try:
         attempt.until(lambda: attempt.notes.exists() and attempt.notes.read_text())
         yield attempt
@@ -164,7 +164,7 @@ def test_a_failing_flow_is_failed_and_its_container_is_not(site: Folder) -> None
 
 
 def test_a_cancelled_run_runs_its_hook_and_ends_cancelled(site: Folder) -> None:
-    with slow(site, PREFECT_FLOWS_HEARTBEAT_FREQUENCY="30") as attempt:
+    with enduring(site, PREFECT_FLOWS_HEARTBEAT_FREQUENCY="30") as attempt:
         attempt.until(lambda: heartbeats(attempt))
         attempt.set_state("CANCELLING")
         assert attempt.end() == 0, attempt.log.read_text()
@@ -173,15 +173,15 @@ def test_a_cancelled_run_runs_its_hook_and_ends_cancelled(site: Folder) -> None:
 
 
 def test_a_run_that_was_cancelled_before_its_start_does_not_start(site: Folder) -> None:
-    with slow(site) as first:
-        second = Attempt(site, "slow", OURS, PREFECT__FLOW_RUN_ID=first.id)
+    with enduring(site) as first:
+        second = Attempt(site, "enduring", OURS, PREFECT__FLOW_RUN_ID=first.id)
         first.set_state("CANCELLING")
         assert second.end() == 0, second.log.read_text()
     assert not second.notes.exists()
 
 
 def test_at_a_sigterm_a_run_reports_that_it_crashed(site: Folder) -> None:
-    with slow(site) as attempt:
+    with enduring(site) as attempt:
         attempt.process.send_signal(signal.SIGTERM)
         assert attempt.end() == 0, attempt.log.read_text()
     assert attempt.states() == ["Pending", "Running", "Crashed"]
@@ -190,7 +190,7 @@ def test_at_a_sigterm_a_run_reports_that_it_crashed(site: Folder) -> None:
 
 
 def test_at_a_sigterm_a_run_is_rescheduled_where_that_is_asked_for(site: Folder) -> None:
-    with slow(site, **{SIGTERM_BEHAVIOR: "reschedule"}) as attempt:
+    with enduring(site, **{SIGTERM_BEHAVIOR: "reschedule"}) as attempt:
         attempt.process.send_signal(signal.SIGTERM)
         assert attempt.end() == 0, attempt.log.read_text()
     assert attempt.states() == ["Pending", "Running", "AwaitingRetry"]
@@ -198,7 +198,7 @@ def test_at_a_sigterm_a_run_is_rescheduled_where_that_is_asked_for(site: Folder)
 
 
 def test_a_killed_run_is_reported_by_the_process_that_watches_it(site: Folder) -> None:
-    with slow(site) as attempt:
+    with enduring(site) as attempt:
         os.kill(int(attempt.notes.read_text()), signal.SIGKILL)
         assert attempt.end() == 0, attempt.log.read_text()
     assert attempt.states() == ["Pending", "Running", "Crashed"]
