@@ -108,6 +108,7 @@ def bring_up_docker() -> SiteUnderTest:
         REGISTRY_HOST=f"{NAME}-docker",
         REGISTRY_PORT=sites.free_ports(1)[0],
         REGISTRY_PASSWORD=HARD_PASSWORD,
+        MAX_CRASH_RETRIES=0,  # what a run that could not start says is looked at, and not run again meanwhile
     )
     done = made.render("up", check=False)
     if done.returncode != 0:
