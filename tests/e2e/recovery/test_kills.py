@@ -1,8 +1,13 @@
-"""Runs whose container, worker or engine is killed with SIGKILL come back, on each pool, and poison is given up."""
+"""Runs whose process, container, worker or engine is killed with SIGKILL come back, on each pool; poison is given up.
 
+All of it happens at the same time on one site, since most of the time is spent waiting for heartbeats that do not come.
+"""
+
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +22,45 @@ from tests.sites import SiteUnderTest, docker
 
 pytestmark = pytest.mark.engine
 
-LONG_SECONDS = 900  # a machine may be busy with something else
-COMPONENTS = ("server", *(pool.component.name for pool in POOLS), "client")
+LONG_SECONDS = 1500  # a machine may be busy with something else
+RETRIES = 2
 RESULTS = "/srv/site/results"
-LINES = f"cd {RESULTS}/endure 2>/dev/null && grep -r . ."
+LEFT = (
+    "import glob, json, os; "
+    f"print(json.dumps({{os.path.basename(f): open(f).read().splitlines() for f in glob.glob('{RESULTS}/endure/*')}}))"
+)
+POISON, TAKEN = "poison", "taken by a worker that died"
+
+
+@dataclass
+class Aftermath:
+    """What became of the runs: those of each pool, with the times of the kills, and two kinds by themselves."""
+
+    site: SiteUnderTest
+    runs: dict[str, list[str]] = field(default_factory=dict)
+    killed: dict[str, float] = field(default_factory=dict)
+    poison: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left: dict[str, list[str]] = field(default_factory=dict)
+
+    def every(self) -> list[str]:
+        more = (*self.poison.values(), *self.pending.values())
+        return [*(run for runs in self.runs.values() for run in runs), *more]
+
+    def crashes(self, run: str) -> list[str]:
+        """The messages of its states Crashed, the first one first."""
+        with running.api(self.site) as client:
+            states = client.get("/flow_run_states/", params={"flow_run_id": run}).raise_for_status().json()
+        states.sort(key=lambda state: str(state["timestamp"]))
+        return [str(state["message"]) for state in states if state["type"] == "CRASHED"]
 
 
 @pytest.fixture(scope="module")
 def site(site_images: None) -> Iterator[SiteUnderTest]:
     """A site of all pools, with the flow of these tests registered on each."""
-    made = sites.make_site(COMPONENTS=" ".join(COMPONENTS))
+    components = " ".join(("server", *(pool.component.name for pool in POOLS), "client"))
+    made = sites.make_site(COMPONENTS=components, MAX_CRASH_RETRIES=RETRIES)
     try:
         register_endure(made)
         done = made.render("up", check=False)
@@ -48,6 +82,78 @@ def register_endure(site: SiteUnderTest) -> None:
     (site.root / "client" / "deployments" / "endure.yaml").write_text(content)
 
 
+@pytest.fixture(scope="module")
+def aftermath(site: SiteUnderTest) -> Aftermath:
+    """Everything killed on every pool, and every run over."""
+    made = Aftermath(site)
+    for pool in POOLS:
+        made.runs[pool.name] = begin(site, pool, pool.runs)
+        kill_in_the_middle(made, Victims(site, pool))
+    for pool in POOLS:
+        made.poison[pool.name] = begin(site, pool, 1, poison=True)[0]
+        if Victims(site, pool).is_proxied:
+            made.pending[pool.name] = left_pending(site, Victims(site, pool))
+    until(site, made.every(), "every run is over", is_over)
+    made.seen, made.left = look(site, made.every()), left(site)
+    return made
+
+
+def kill_in_the_middle(made: Aftermath, victims: Victims) -> None:
+    """A run; then the workers with all that they have running; then the engine, where it is the pool's own."""
+    runs = made.runs[victims.pool.name]
+    (first, *_) = active(made.site, runs, 2)
+    victims.kill_run(first)
+    made.killed[first] = time.time()
+    others = [run for run in active(made.site, runs, 1) if run != first]
+    victims.kill_workers()
+    made.killed |= dict.fromkeys(others, time.time())
+    if victims.has_own_engine:
+        others = [run for run in active(made.site, runs, 1) if run not in made.killed]
+        victims.kill_engine()
+        made.killed |= dict.fromkeys(others, time.time())
+
+
+def left_pending(site: SiteUnderTest, victims: Victims) -> str:
+    """A run whose worker is killed while it waits for the answer of its engine: no container was made."""
+    with victims.silent_engine():
+        run = begin(site, victims.pool, 1)[0]
+        until(site, [run], "a worker has taken the run", lambda seen: seen["state_name"] == "Submitting")
+        victims.kill_workers()
+    return run
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+def test_every_run_completes_and_leaves_one_effect_for_each_of_its_attempts(aftermath: Aftermath, pool: Pool) -> None:
+    runs = aftermath.runs[pool.name]
+    killed = [run for run in runs if run in aftermath.killed]
+    assert len(killed) >= 2
+    took = [round(running.moment(aftermath.seen[run]["end_time"]) - aftermath.killed[run]) for run in killed]
+    print(f"{pool.name}: {len(killed)} of {len(runs)} runs were killed, and Completed {sorted(took)} s later")
+    for run in runs:
+        seen, attempts = aftermath.seen[run], aftermath.seen[run]["run_count"]
+        assert seen["state_name"] == "Completed", aftermath.crashes(run)
+        begun = [f"begun {number}" for number in range(1, attempts + 1)]
+        assert aftermath.left[run] == [*begun, f"ended {attempts}"]
+        assert attempts <= 1 + RETRIES
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
+def test_a_run_that_kills_itself_every_time_is_given_up_and_says_why(aftermath: Aftermath, pool: Pool) -> None:
+    run = aftermath.poison[pool.name]
+    seen, crashes = aftermath.seen[run], aftermath.crashes(run)
+    assert (seen["state_name"], seen["run_count"]) == ("Crashed", 1 + RETRIES)
+    assert aftermath.left[run] == [f"begun {number}" for number in range(1, 2 + RETRIES)]
+    told = f"Crashed {1 + RETRIES} times and is not run again (MAX_CRASH_RETRIES={RETRIES}). The last time: "
+    assert crashes[-1] == told + crashes[-2]
+
+
+def test_a_run_that_a_dead_worker_had_taken_is_started_once(aftermath: Aftermath) -> None:
+    assert aftermath.pending
+    for run in aftermath.pending.values():
+        assert aftermath.left[run] == ["begun 1", "ended 1"]
+        assert aftermath.crashes(run)[0].endswith(" was killed, or cannot reach the API any more, before the run began")
+
+
 def begin(site: SiteUnderTest, pool: Pool, count: int, **parameters: Any) -> list[str]:
     """New runs of the flow on a pool."""
     with running.api(site) as client:
@@ -61,74 +167,36 @@ def look(site: SiteUnderTest, runs: list[str]) -> dict[str, dict[str, Any]]:
     return {run["id"]: run for run in running.all_runs(site, flow_runs={"id": {"any_": runs}}, limit=200)}
 
 
-def lines(site: SiteUnderTest, run: str) -> list[str]:
-    """What the attempts of a run have left."""
-    image = images.reference("prefect", sites.REPO, {})
+def active(site: SiteUnderTest, runs: list[str], count: int) -> list[str]:
+    """Those that run, as soon as there are so many."""
+    found: list[str] = []
+
+    def enough() -> bool:
+        found[:] = [run for run, seen in look(site, runs).items() if seen["state_name"] == "Running"]
+        return len(found) >= count
+
+    running.until(f"{count} runs are Running", enough, LONG_SECONDS)
+    return found
+
+
+def left(site: SiteUnderTest) -> dict[str, list[str]]:
+    """The lines that each run has left."""
     volume = f"{site.name}-results:{RESULTS}:ro"
-    done = docker("run", "--rm", "--volume", volume, image, "sh", "-c", LINES)
-    return [line.partition(":")[2] for line in done.splitlines() if line.startswith(f"./{run}:")]
-
-
-def states(site: SiteUnderTest, run: str) -> list[dict[str, Any]]:
-    with running.api(site) as client:
-        found = client.get("/flow_run_states/", params={"flow_run_id": run}).raise_for_status().json()
-    return sorted(found, key=lambda state: str(state["timestamp"]))
+    image = images.reference("prefect", sites.REPO, {})
+    return dict(json.loads(docker("run", "--rm", "--volume", volume, image, "python", "-c", LEFT)))
 
 
 def until(site: SiteUnderTest, runs: list[str], what: str, condition: Callable[[dict[str, Any]], bool]) -> None:
     """Returns once the condition holds for each of the runs."""
     deadline = time.monotonic() + LONG_SECONDS
-    while left := [run for run in look(site, runs).values() if not condition(run)]:
-        told = [(run["id"], run["state_name"], run["state"]["message"]) for run in left]
+    while others := [run for run in look(site, runs).values() if not condition(run)]:
+        told = [(run["id"], run["state_name"], run["state"]["message"]) for run in others]
         assert time.monotonic() < deadline, f"{what}: {told}"
         time.sleep(1)
 
 
 def is_over(run: dict[str, Any]) -> bool:
-    """Ended, and not one that crashed and waits for the recovery."""
-    return run["state_type"] in ("COMPLETED", "FAILED", "CANCELLED") or "MAX_CRASH_RETRIES" in str(
-        run["state"]["message"]
-    )
-
-
-def test_killed_runs_of_every_pool_come_back_and_leave_one_effect_per_attempt(site: SiteUnderTest) -> None:
-    every = {pool.name: begin(site, pool, pool.runs) for pool in POOLS}
-    all_runs = [run for runs in every.values() for run in runs]
-    killed: dict[str, float] = {}
-    for pool in POOLS:
-        victims = Victims(site, pool)
-        until_running(site, every[pool.name], 2)
-        first = next(run for run, seen in look(site, every[pool.name]).items() if seen["state_name"] == "Running")
-        victims.kill_run(first)
-        killed[first] = time.time()
-        with_worker = victims.kill_workers()
-        now = [run for run, seen in look(site, every[pool.name]).items() if seen["state_name"] == "Running"]
-        killed |= dict.fromkeys(with_worker | set(now), time.time())
-        print(pool.name, "killed", len(killed), first, with_worker)
-    until(site, all_runs, "every run is over", is_over)
-    seen = look(site, all_runs)
-    for pool in POOLS:
-        for run in every[pool.name]:
-            took = (
-                (running.moment(seen[run]["end_time"]) - killed[run])
-                if run in killed and seen[run]["end_time"]
-                else None
-            )
-            print(
-                pool.name,
-                run,
-                seen[run]["state_name"],
-                seen[run]["run_count"],
-                took,
-                lines(site, run),
-                [(s["name"], s["message"]) for s in states(site, run) if s["type"] == "CRASHED"],
-            )
-    assert {run["state_name"] for run in seen.values()} == {"Completed"}
-
-
-def until_running(site: SiteUnderTest, runs: list[str], count: int) -> None:
-    running.until(
-        f"{count} runs are Running",
-        lambda: sum(run["state_name"] == "Running" for run in look(site, runs).values()) >= count,
-        LONG_SECONDS,
-    )
+    """Ended, and not one that crashed and will be looked at by the recovery."""
+    if run["state_type"] == "CRASHED":
+        return "MAX_CRASH_RETRIES" in str(run["state"]["message"])
+    return run["state_type"] in ("COMPLETED", "FAILED", "CANCELLED")

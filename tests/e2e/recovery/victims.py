@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,25 @@ class Victims:
     @property
     def workers(self) -> DockerWorkers | None:
         """The description of the pool's engine; None for processes."""
-        settings = load(envfile.read(self.site.root / ".env"))
-        return dockerworkers.every(settings).get(self.pool.component.name)
+        return dockerworkers.every(load(envfile.read(self.site.root / ".env"))).get(self.pool.component.name)
+
+    @property
+    def has_own_engine(self) -> bool:
+        return bool(self.workers and self.workers.nested)
+
+    @property
+    def is_proxied(self) -> bool:
+        return bool(self.workers and self.workers.proxied)
+
+    @contextmanager
+    def silent_engine(self) -> Iterator[None]:
+        """The engine gives the workers no answer for the block: their proxy stands still."""
+        proxies = [one["Id"] for one in self.service("socket-proxy")]
+        docker("pause", *proxies)
+        try:
+            yield
+        finally:
+            docker("unpause", *proxies)
 
     def kill_run(self, run: str) -> None:
         """The container of a run, or its process."""
@@ -59,18 +76,16 @@ class Victims:
         else:
             self.engine("kill", "--signal", "KILL", *(one["Id"] for one in self.containers() if of(one) == run))
 
-    def kill_workers(self) -> set[str]:
-        """The workers, and the containers that they have running; the runs of these."""
+    def kill_workers(self) -> None:
+        """The workers, and the containers that they have running."""
         containers = [] if self.workers is None else [one for one in self.containers() if one["State"]["Running"]]
         kill(*(int(one["State"]["Pid"]) for one in self.service("worker")))
         if containers:
             self.engine("kill", "--signal", "KILL", *(one["Id"] for one in containers))
-        return {of(one) for one in containers}
 
     def kill_engine(self) -> None:
         """The container in which the pool's own engine is, with all that runs there."""
         assert self.workers
-        assert self.workers.nested
         kill(*(int(one["State"]["Pid"]) for one in self.service(self.workers.nested)))
 
     def containers(self) -> list[dict[str, Any]]:
