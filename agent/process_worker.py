@@ -1,8 +1,8 @@
 """Prefect's process worker, made to let its runs end: `python process_worker.py --pool agent_pool`.
 
-`prefect worker start` exits within seconds of a SIGTERM. Its runs are processes below it, so they die with it, and as
-nobody is left to report that they stay Running for ever. This one takes no more runs after the signal and exits when
-the last of those it has is over; whoever stops it decides how long to wait before a SIGKILL.
+`prefect worker start` exits within seconds of a SIGTERM. Its runs are processes below it, so they die with it and have
+to begin again. This one takes no more runs after the signal and exits when the last of those it has is over; whoever
+stops it decides how long to wait before a SIGKILL.
 """
 
 import argparse
