@@ -65,13 +65,15 @@ def test_no_process_list_shows_one(site: SiteUnderTest, secrets: dict[str, str])
 
 def test_no_rendered_file_shows_one(site: SiteUnderTest, secrets: dict[str, str]) -> None:
     files = [path for path in site.root.rglob("*") if path.is_file() and path.parent.name != "secrets"]
-    files.remove(site.root / ".env")
+    for closed in (".env", ".site/profile/profiles.toml"):
+        files.remove(site.root / closed)
     assert len(files) > 20
     assert not [path for path in files if leaked(secrets, path.read_text())]
 
 
 def test_files_with_secrets_are_closed_to_others(site: SiteUnderTest) -> None:
     assert (site.root / ".env").stat().st_mode & 0o777 == 0o600
+    assert (site.root / ".site/profile/profiles.toml").stat().st_mode & 0o777 == 0o600
     folders = [path for path in site.root.rglob("secrets") if path.is_dir()]
     assert len(folders) == 4
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}

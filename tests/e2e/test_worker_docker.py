@@ -87,7 +87,7 @@ def test_the_reaper_removes_ended_flow_containers(site: SiteUnderTest) -> None:
 
 def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
     deployment = next(one for one in found(site, "deployments") if one["name"] == "launch_docker")
-    parameters = {"docker_params": parameters_of(["sleep", "600"])}
+    parameters = {"docker_params": parameters_of(["sh", "-c", "exec sleep 600"])}
     with running.api(site) as client:
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()
