@@ -38,7 +38,7 @@ def unguarded(site: SiteUnderTest) -> int:
 
 def test_its_server_is_one_container_that_asks_for_no_login(small: SiteUnderTest) -> None:
     services = [one["Config"]["Labels"]["com.docker.compose.service"] for one in running.containers(small)]
-    assert sorted(services) == ["flows", "server", "worker"]
+    assert sorted(services) == ["flows", "recovery", "server", "worker"]
     assert unguarded(small) == 200
     assert "PREFECT_API_AUTH_STRING" not in small.env
 
