@@ -25,6 +25,8 @@ REPO = Path(__file__).resolve().parents[1]
 LABELS = {"site.test": "1", "site.session": str(os.getpid())}
 SESSION = f"site.session={LABELS['site.session']}"
 SITE_LABELS = ",".join(f"{name}={value}" for name, value in LABELS.items())
+# Below the ports that the kernel gives to connections (ip_local_port_range begins at 32768): tests run side by side.
+LISTENING = range(20000, 32768)
 # What docker calls the kind of thing, its labels in `docker inspect`, and its options for `rm`; in order of removal.
 KINDS = (
     ("container", ".Id", ".Config.Labels", ("--force", "--volumes")),
@@ -99,12 +101,21 @@ def render(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports of loopback that nobody listens on now, and that no connection is given before they are used."""
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(LISTENING)
+        if port not in found and _is_free(port):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def docker(*arguments: str) -> str:

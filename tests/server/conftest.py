@@ -1,7 +1,6 @@
 """A real Prefect server as a process on SQLite, and a folder in which the registrar is run against it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ import pytest
 import yaml
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tests import sites
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "client"), str(ROOT)]
@@ -89,9 +90,7 @@ class Folder:
 
 def free_port() -> int:
     """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return sites.free_ports(1)[0]
 
 
 def environment(home: Path, port: int, **more: str) -> dict[str, str]:
