@@ -423,13 +423,14 @@ def _wrong(env: EnvFile, given: dict[str, str]) -> dict[str, str]:
     return {}
 
 
-def fault(env: EnvFile, key: str, reason: str) -> str:
-    """One line: file, line, what is written there, the rule, and what to write instead."""
+def fault(env: EnvFile, key: str, reason: str, instead: str | None = None) -> str:
+    """One line: file, line, what is written there, the rule, and what to write instead: the example, or `instead`."""
     assignment = env.assignments.get(key)
     value = assignment.value if assignment else ""
     if value and (is_secret(key) or len(value) > MAX_SHOWN):
         value = "..."
-    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={example(key)}"
+    advice = example(key) if instead is None else instead
+    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={advice}"
 
 
 def _unknown(env: EnvFile, key: str) -> str:
