@@ -111,9 +111,7 @@ class TestPorts:
     @pytest.mark.parametrize("binds", [[], ["SERVER_BIND=0.0.0.0", "SERVER_CLEAR_LOGIN=true"], ["REGISTRY_BIND=::"]])
     def test_used_twice(self, binds: list[str], tmp_path: Path) -> None:
         found = faults(tmp_path, "REGISTRY_PORT=4200", *binds, components=self.WITH_SERVER)
-        assert found == [
-            fault("REGISTRY_PORT=4200", "port 4200 is used twice: SERVER_PORT has it", instead="4201")
-        ]
+        assert found == [fault("REGISTRY_PORT=4200", "port 4200 is used twice: SERVER_PORT has it", instead="4201")]
 
     def test_one_port_of_two_addresses(self, tmp_path: Path) -> None:
         load(tmp_path, "REGISTRY_PORT=4200", "REGISTRY_BIND=10.0.0.2", components=self.WITH_SERVER)
