@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 
 PAUSE_SECONDS = 0.2
 TIMEOUT_SECONDS = 5
@@ -41,7 +41,8 @@ def wait() -> None:
     told = ""
     while True:
         try:
-            return connect()
+            connect()
+            return
         except REFUSALS as error:
             sys.exit(f"PostgreSQL refuses this site: {error}; {ADVICE}")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
