@@ -11,6 +11,7 @@ from stack.errors import SiteError
 # Long enough for an initdb and a migration on a slow disk.
 HEALTHY_SECONDS = 600
 LOG_LINES = 15
+ERASE_LINE = "\x1b[2K"  # Compose begins with it although nobody watches
 
 
 def up(root: Path, component: Component, *services: str) -> None:
@@ -77,7 +78,10 @@ def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
         if any(sign in line for sign in signs) or not line.endswith(" 0")
     ]
     logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
-    return [*logs, f"{component.name}: {_last_line(stderr)}; the whole log: {by_hand(component, 'logs')}"]
+    return [
+        *(log.replace(ERASE_LINE, "").rstrip() for log in logs),
+        f"{component.name}: {_last_line(stderr)}; the whole log: {by_hand(component, 'logs')}",
+    ]
 
 
 def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -78,9 +78,8 @@ def _owner(names: set[str], order: tuple[Component, ...]) -> str:
 
 
 def _images(site: Settings) -> dict[str, str]:
-    references = {
-        name: images.reference(name, REPO, bases(site))
-        for name in (
+    references = images.references(
+        (
             "prefect",
             "postgres",
             "redis",
@@ -90,14 +89,16 @@ def _images(site: Settings) -> dict[str, str]:
             "dind",
             "worker-podman",
             "podman",
-        )
-    }
+        ),
+        REPO,
+        bases(site),
+    )
     return references | ({"flows": site.AGENT_IMAGE} if site.AGENT_IMAGE else {})
 
 
 def local_job_images(site: Settings) -> dict[str, str]:
     """What the images that jobs run in are called on the engine that made them."""
-    return {name: images.reference(name, REPO, bases(site)) for name in images.jobs(REPO)}
+    return images.references(images.jobs(REPO), REPO, bases(site))
 
 
 def job_images(site: Settings) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,11 +29,15 @@ _MAJOR = re.compile(r":(\d+)[^/]*$")
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image. `bases` maps names to public images that replace those of the Dockerfiles: a mirror's, for example."""
+    """One image. `bases` maps names to public images that replace those of the Dockerfiles: a mirror's, for example.
+
+    `known` are the parents by name, for all that have it: each is read once.
+    """
 
     name: str
     root: Path
     bases: Mapping[str, str]
+    known: dict[str, "Recipe"] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -72,8 +76,8 @@ class Recipe:
     @cached_property
     def parents(self) -> list["Recipe"]:
         """The images of the site that the Dockerfile begins with: `ARG PREFECT_IMAGE` stands for `prefect`."""
-        names = _PARENT.findall(self._text("Dockerfile"))
-        return [Recipe(name.lower().replace("_", "-"), self.root, self.bases) for name in names]
+        names = [name.lower().replace("_", "-") for name in _PARENT.findall(self._text("Dockerfile"))]
+        return [self.known.setdefault(name, replace(self, name=name)) for name in names]
 
     @cached_property
     def version(self) -> str:

@@ -19,6 +19,12 @@ def reference(name: str, root: Path, bases: Mapping[str, str] = NO_BASES) -> str
     return Recipe(name, root, bases).reference
 
 
+def references(names: Iterable[str], root: Path, bases: Mapping[str, str] = NO_BASES) -> dict[str, str]:
+    """The full names of several images, for which what they share is read once."""
+    known: dict[str, Recipe] = {}
+    return {name: known.setdefault(name, Recipe(name, root, bases, known)).reference for name in names}
+
+
 def jobs(root: Path) -> list[str]:
     """The images that jobs run in: those that hold a flow, and those of algorithms."""
     recipes = [path for place in JOB_IMAGES for path in sorted((root / place).glob("*/Dockerfile"))]

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from stack import templates
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Link:
 
 def read(files: Mapping[str, str]) -> list[Project]:
     """The Compose files, given by path, in the forms that the templates of this bundle use."""
-    return [_project(path, yaml.load(text, Loader=_LOADER)) for path, text in files.items()]  # noqa: S506  # safe
+    return [_project(path, templates.parsed(text)) for path, text in files.items()]
 
 
 def links(projects: list[Project]) -> list[Link]:

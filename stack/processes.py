@@ -18,7 +18,7 @@ COMPONENTS = (SERVER, AGENT, CLIENT)  # what can run without a container engine
 CONFIG = "supervisord.conf"
 STATE = Path(".site") / "processes"
 LOCKS = ("images/prefect/requirements.txt", "images/flows/requirements.txt")
-START_SECONDS = 120
+START_SECONDS = 300  # a busy machine takes minutes to start the API
 # A Unix socket's path has at most 107 bytes on Linux (unix(7): sun_path, less its final zero).
 SOCKET_PATH_BYTES = 107
 

@@ -39,6 +39,7 @@ def an_api_is_reached(env: EnvFile, settings: Settings) -> Iterator[str]:
             env,
             "PREFECT_API_URL",
             "this machine runs the server itself; leave it empty, or take server out of COMPONENTS",
+            instead="",
         )
     if has_server or not callers:
         return
@@ -71,7 +72,8 @@ def login_is_not_exposed(env: EnvFile, settings: Settings) -> Iterator[str]:
 
 def sqlite_has_one_process(env: EnvFile, settings: Settings) -> Iterator[str]:
     if settings.SERVER_DATABASE == "sqlite" and settings.SERVER_WORKERS > 1:
-        yield fault(env, "SERVER_WORKERS", "sqlite takes one process; write 1, or SERVER_DATABASE=postgres")
+        reason = "sqlite takes one process; write 1, or SERVER_DATABASE=postgres"
+        yield fault(env, "SERVER_WORKERS", reason, instead="1")
 
 
 def published_ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -79,7 +81,8 @@ def published_ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
     meet = len(binds) == 1 or any(ip_address(bind).is_unspecified for bind in binds)
     both = _has(settings, "server") and _has(settings, "registry")
     if both and meet and settings.SERVER_PORT == settings.REGISTRY_PORT:
-        yield fault(env, "REGISTRY_PORT", f"port {settings.SERVER_PORT} is used twice: SERVER_PORT has it")
+        reason = f"port {settings.SERVER_PORT} is used twice: SERVER_PORT has it"
+        yield fault(env, "REGISTRY_PORT", reason, instead=_port_behind(settings.SERVER_PORT))
 
 
 def registry_has_its_name(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -97,7 +100,8 @@ def registry_users_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
 def registry_certificate_is_used(env: EnvFile, settings: Settings) -> Iterator[str]:
     for key in ("REGISTRY_CERTIFICATE", "REGISTRY_KEY", "REGISTRY_CA"):
         if getattr(settings, key) and not settings.REGISTRY_TLS:
-            yield fault(env, key, "REGISTRY_TLS=false uses no certificate; leave it empty, or write REGISTRY_TLS=true")
+            reason = "REGISTRY_TLS=false uses no certificate; leave it empty, or write REGISTRY_TLS=true"
+            yield fault(env, key, reason, instead="")
 
 
 def registry_certificate_fits(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -159,6 +163,7 @@ def ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
             "AGENT_HEALTH_PORT",
             f"port {settings.SERVER_PORT} is used twice: SERVER_PORT has it, and {len(workers)} worker(s) take "
             f"{workers[0]} to {workers[-1]}",
+            instead=_port_behind(settings.SERVER_PORT),
         )
 
 
@@ -170,6 +175,7 @@ def podman_has_its_own_machine(env: EnvFile, settings: Settings) -> Iterator[str
             "PODMAN_SOCKET",
             f"all components then run on that Podman, and {' and '.join(others)} on Docker; leave it empty for a "
             "Podman in a container, or take them out of COMPONENTS",
+            instead="",
         )
 
 
@@ -202,9 +208,8 @@ def files_hold_certificates(env: EnvFile, settings: Settings) -> Iterator[str]:
 def kubernetes_has_charts(env: EnvFile, settings: Settings) -> Iterator[str]:
     if settings.KUBERNETES_VALUES and not set(kubernetes.VALUES) & set(chosen(settings.COMPONENTS)):
         names = " and ".join(component.name for component in kubernetes.VALUES)
-        yield fault(
-            env, "KUBERNETES_VALUES", f"there are charts for {names} alone; add one to COMPONENTS, or write false"
-        )
+        reason = f"there are charts for {names} alone; add one to COMPONENTS, or write false"
+        yield fault(env, "KUBERNETES_VALUES", reason, instead="false")
 
 
 def kubernetes_image_fits(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -262,6 +267,11 @@ RULES: dict[Check, tuple[str, ...]] = {
 
 def _has(settings: Settings, name: str) -> bool:
     return any(component.name == name for component in chosen(settings.COMPONENTS))
+
+
+def _port_behind(port: int) -> str:
+    """A port above the one that is taken, far enough from the last for the workers that may follow."""
+    return str(port + 1 if port < 60000 else 8080)
 
 
 def _worker_ports(settings: Settings) -> range:

@@ -4,6 +4,7 @@ The names are upper case because they are the keys of `.env`, and a template use
 looks for SERVER_PORT finds it here, in `.env.example`, in the template and nowhere else.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Annotated, Any, cast
 
@@ -15,6 +16,7 @@ from stack.components import KNOWN
 from stack.envfile import EnvFile, nearest
 from stack.errors import SiteError
 
+PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 MAX_SHOWN = 200  # characters; a fault is one line, and does not repeat a longer value
 
 
@@ -415,6 +417,7 @@ def examine(env: EnvFile) -> tuple[Settings, dict[str, str]]:
 
 
 def _wrong(env: EnvFile, given: dict[str, str]) -> dict[str, str]:
+    _build()
     try:
         Settings.model_validate(given)
     except ValidationError as error:
@@ -423,13 +426,24 @@ def _wrong(env: EnvFile, given: dict[str, str]) -> dict[str, str]:
     return {}
 
 
-def fault(env: EnvFile, key: str, reason: str) -> str:
-    """One line: file, line, what is written there, the rule, and what to write instead."""
+def _build() -> None:
+    """Once: without plugins, for which Pydantic would read the metadata of every package that is installed."""
+    before = os.environ.get(PLUGINS)
+    os.environ[PLUGINS] = "__all__"  # those that are switched off
+    try:
+        Settings.model_rebuild()
+    finally:
+        os.environ.pop(PLUGINS) if before is None else os.environ.update({PLUGINS: before})
+
+
+def fault(env: EnvFile, key: str, reason: str, instead: str | None = None) -> str:
+    """One line: file, line, what is written there, the rule, and what to write instead: the example, or `instead`."""
     assignment = env.assignments.get(key)
     value = assignment.value if assignment else ""
     if value and (is_secret(key) or len(value) > MAX_SHOWN):
         value = "..."
-    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={example(key)}"
+    advice = example(key) if instead is None else instead
+    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={advice}"
 
 
 def _unknown(env: EnvFile, key: str) -> str:

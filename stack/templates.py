@@ -15,6 +15,7 @@ from stack.errors import SiteError
 ROOT = Path(__file__).resolve().parent.parent / "templates"
 COMPILED = ROOT.parent / ".cache" / "templates"
 SUFFIX = ".j2"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HEADER = "Rendered from templates/{name}: edit .env and run `python render.py`, not this file."
 
 
@@ -50,14 +51,14 @@ def _parse(name: str, text: str) -> None:
     if not target(name).endswith((".yaml", ".yml", ".json")):
         return
     try:
-        parsed(text)
+        yaml.compose(text, LOADER)
     except yaml.YAMLError as error:
         raise SiteError(f"templates/{name}: what it renders is no YAML: {' '.join(str(error).split())}") from None
 
 
 def parsed(text: str) -> Any:
     """What YAML or JSON says."""
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
+    return yaml.load(text, LOADER)  # noqa: S506  # both are safe
 
 
 def _bytecode_cache() -> FileSystemBytecodeCache | None:

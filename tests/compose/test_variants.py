@@ -152,7 +152,7 @@ def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Varia
                 assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
             else:
                 assert "healthcheck" not in service
-                assert service.get("restart") == ("on-failure" if name == "migrate" else None)
+                assert service.get("restart") == ("on-failure:3" if name == "migrate" else None)
 
 
 def test_database_and_redis_are_out_of_reach_of_workers(variants: list[Variant]) -> None:

@@ -104,15 +104,18 @@ class Broken:
     faults: tuple[str, ...]
 
 
-def value(key: str, reason: str, *values: str, before: str = "", quote: str = "") -> list[Broken]:
+def value(
+    key: str, reason: str, *values: str, before: str = "", quote: str = "", instead: str | None = None
+) -> list[Broken]:
     """One file for each value, which stands in the line after `before` and breaks the same rule."""
     number = before.count("\n") + 1
+    advice = EXAMPLE[key] if instead is None else instead
     return [
         Broken(
             f"{before}{key}={quote}{text}{quote}\n",
             (
                 f".env:{number}: {key}={'...' if key in SECRET and text else text}: {reason}; "
-                f"write for example {key}={EXAMPLE[key]}",
+                f"write for example {key}={advice}",
             ),
         )
         for text in values
@@ -231,8 +234,8 @@ API_URL = [
     *api_url(no_host("127.1"), "http://127.1/api"),
     *api_url(no_host("a" * 64), f"http://{'a' * 64}/api"),
     *api_url(PLACEHOLDER, "http://your-server:4200/api", "http://changeme/api"),
-    *value("PREFECT_API_URL", HERE, "http://prefect.example.org/api"),
-    *value("PREFECT_API_URL", HERE, "http://prefect.example.org/api", before="COMPONENTS=server\n"),
+    *value("PREFECT_API_URL", HERE, "http://prefect.example.org/api", instead=""),
+    *value("PREFECT_API_URL", HERE, "http://prefect.example.org/api", before="COMPONENTS=server\n", instead=""),
     absent("PREFECT_API_URL", "no API for agent: set its URL, or add server to COMPONENTS", WORKER),
     absent(
         "PREFECT_API_URL",
@@ -318,7 +321,7 @@ SERVER = [
         "http://0.0.0.0:4200/api",
     ),
     *whole_number("SERVER_WORKERS", 1, 1000),
-    *value("SERVER_WORKERS", SQLITE, "2", before="SERVER_DATABASE=sqlite\n"),
+    *value("SERVER_WORKERS", SQLITE, "2", before="SERVER_DATABASE=sqlite\n", instead="1"),
     *value("SERVER_DATABASE", "allowed are postgres, sqlite", "mysql", "Postgres", "postgresql", "postgres sqlite"),
     *value("SERVER_DATABASE", MISSING, ""),
     *value("SERVER_DATABASE_NAME", MISSING, ""),
@@ -349,12 +352,14 @@ AGENT = [
         "AGENT_HEALTH_PORT",
         "port 4200 is used twice: SERVER_PORT has it, and 1 worker(s) take 4200 to 4200",
         "4200",
+        instead="4201",
     ),
     *value(
         "AGENT_HEALTH_PORT",
         "port 8082 is used twice: SERVER_PORT has it, and 5 worker(s) take 8080 to 8084",
         "8080",
         before="SERVER_PORT=8082\nAGENT_REPLICAS=5\n",
+        instead="8083",
     ),
 ]
 
@@ -375,7 +380,7 @@ PODMAN = [
         (
             ".env:2: PODMAN_SOCKET=/run/podman/podman.sock: all components then run on that Podman, and worker-docker "
             "on Docker; leave it empty for a Podman in a container, or take them out of COMPONENTS; write for example "
-            "PODMAN_SOCKET=/run/podman/podman.sock",
+            "PODMAN_SOCKET=",
         ),
     ),
 ]
@@ -478,7 +483,7 @@ SEVERAL = [
             f".env:1: SERVER_BIND=0.0.0.0: {EXPOSED}; write for example SERVER_BIND=127.0.0.1",
             f".env:2: SITE=host: {TAKEN}; write for example SITE=als",
             f".env:3: PREFECT_VERSION=3.8.7: {LOCKED}; write for example PREFECT_VERSION=3.8.8",
-            f".env:5: SERVER_WORKERS=4: {SQLITE}; write for example SERVER_WORKERS=2",
+            f".env:5: SERVER_WORKERS=4: {SQLITE}; write for example SERVER_WORKERS=1",
             f".env:6: AGENT_LIMIT=0: {COUNT}; write for example AGENT_LIMIT=4",
         ),
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stack import envfile, validate
 from stack.cli import main
 from tests.sites import render
 from tests.unit.broken import API_URL, EVERY, LINES, SECRETS, SEVERAL, SITE, Broken
@@ -53,6 +54,25 @@ def test_a_broken_file_is_refused(broken: Broken, rendered: Path, capsys: pytest
     assert shown.err.splitlines() == list(broken.faults)
     assert shown.out == ""
     assert tree(rendered) == before
+
+
+def advice(broken: Broken) -> str:
+    """The assignment to write instead, of a file with one fault: `FILE: ...; write for example KEY=value`."""
+    return broken.faults[0].partition("; write for example ")[2]
+
+
+MENDABLE = [broken for broken in EVERY if len(broken.faults) == 1 and advice(broken)]
+
+
+def test_most_of_them_say_what_to_write() -> None:
+    assert len(MENDABLE) >= 150
+
+
+@pytest.mark.parametrize("broken", MENDABLE, ids=lambda broken: ascii(broken.text[:60]))
+def test_what_a_fault_says_to_write_mends_it(broken: Broken, tmp_path: Path) -> None:
+    key = advice(broken).partition("=")[0]
+    others = [line for line in broken.text.splitlines() if not line.startswith((f"{key}=", f"\ufeff{key}="))]
+    validate.validate(envfile.parse(tmp_path / ".env", "\n".join([*others, advice(broken)])))
 
 
 @pytest.mark.parametrize("broken", [*SITE[:2], *API_URL[:2], *SECRETS[:3], *LINES[:4], *SEVERAL])

@@ -10,6 +10,7 @@ import prefect.settings
 import pytest
 
 from stack import cli
+from stack.components import ALL
 from stack.settings import Settings
 from tests.sites import REPO
 
@@ -54,8 +55,14 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_every_component_has_a_page() -> None:
-    named = set(re.findall(r"\((\w+/README\.md)\)", text(REPO / "README.md")))
-    assert {"server/README.md", "agent/README.md", "client/README.md", "images/README.md"} <= named
+    named = set(re.findall(r"\(([\w-]+/README\.md)\)", text(REPO / "README.md")))
+    assert {f"{component.folder}/README.md" for component in ALL} | {"images/README.md"} <= named
+
+
+def test_every_image_has_a_row() -> None:
+    recipes = tracked("images/*/Dockerfile", "images/*/rootfs")
+    rows = re.findall(r"^\| `([a-z-]+)` \|", text(REPO / "images/README.md"), re.MULTILINE)
+    assert {recipe.parent.name for recipe in recipes} <= set(rows)
 
 
 @pages

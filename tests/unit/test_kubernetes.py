@@ -222,7 +222,7 @@ def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> 
             "KUBERNETES_VALUES=true\nCOMPONENTS=registry client\nPREFECT_API_URL=http://a.example.org/api\n"
             "PREFECT_API_AUTH_STRING=a:b",
             ".env:1: KUBERNETES_VALUES=true: there are charts for server and agent alone; add one to COMPONENTS, or "
-            "write false; write for example KUBERNETES_VALUES=true",
+            "write false; write for example KUBERNETES_VALUES=false",
         ),
         (
             "KUBERNETES_DATABASE_HOST=10.0.0.5",

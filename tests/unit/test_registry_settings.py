@@ -45,10 +45,11 @@ def faults(root: Path, *settings: str, components: str = "registry") -> list[str
     return list(refused.value.faults)
 
 
-def fault(setting: str, reason: str, line: int = 2) -> str:
+def fault(setting: str, reason: str, line: int = 2, instead: str | None = None) -> str:
     key, _, value = setting.partition("=")
     shown = "..." if key in ("REGISTRY_PASSWORD", "REGISTRY_USERS") else value
-    return f".env:{line}: {key}={shown}: {reason}; write for example {key}={EXAMPLE[key]}"
+    advice = EXAMPLE[key] if instead is None else instead
+    return f".env:{line}: {key}={shown}: {reason}; write for example {key}={advice}"
 
 
 class TestOneValue:
@@ -110,7 +111,7 @@ class TestPorts:
     @pytest.mark.parametrize("binds", [[], ["SERVER_BIND=0.0.0.0", "SERVER_CLEAR_LOGIN=true"], ["REGISTRY_BIND=::"]])
     def test_used_twice(self, binds: list[str], tmp_path: Path) -> None:
         found = faults(tmp_path, "REGISTRY_PORT=4200", *binds, components=self.WITH_SERVER)
-        assert found == [fault("REGISTRY_PORT=4200", "port 4200 is used twice: SERVER_PORT has it")]
+        assert found == [fault("REGISTRY_PORT=4200", "port 4200 is used twice: SERVER_PORT has it", instead="4201")]
 
     def test_one_port_of_two_addresses(self, tmp_path: Path) -> None:
         load(tmp_path, "REGISTRY_PORT=4200", "REGISTRY_BIND=10.0.0.2", components=self.WITH_SERVER)
@@ -175,7 +176,7 @@ class TestOwnCertificate:
         settings = self.files(tmp_path, ca, "registry")
         reason = "REGISTRY_TLS=false uses no certificate; leave it empty, or write REGISTRY_TLS=true"
         found = faults(tmp_path, *settings, "REGISTRY_TLS=false")
-        assert found == [fault(setting, reason, line) for line, setting in enumerate(settings, start=2)]
+        assert found == [fault(setting, reason, line, "") for line, setting in enumerate(settings, start=2)]
 
     def test_every_fault_at_once(self, tmp_path: Path) -> None:
         settings = ["REGISTRY_CA=/nowhere", "REGISTRY_CERTIFICATE=tls.crt", "EXTRA_CA_BUNDLE=/nowhere"]
