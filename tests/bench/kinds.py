@@ -11,7 +11,9 @@ from tests.sites import SiteUnderTest
 IMPORT = ("python", "-c", "from prefect import flow")
 CODE = "{site}-flows:/srv/site/flows:ro"
 RUN_IMPORT = ("run", "--rm", "--label=site={site}", "{flows}", *IMPORT)
-# An engine in a container has the site's code as a path.
+# An engine in a container is asked there, and has the site's code as a path.
+DIND = ("docker", "exec", "--interactive", "{site}-worker-dind-dind-1", "docker")
+PODMAN = ("docker", "exec", "--interactive", "{site}-worker-podman-podman-1", "podman")
 NESTED_JOB = {"image": "{flows}", "networks": ["{site}"], "volumes": ["/srv/site/flows:/srv/site/flows:ro"]}
 
 
@@ -22,8 +24,9 @@ class Kind:
     `component` serves `pool`. `stock_type` is the type of Prefect's own worker, `stock_image` its image and
     `stock_options` what `docker run` needs to start it; `stock_job` are the job variables without which no flow would
     run there. `api` is where its runs find the API. `floor` is a command that does no more than import Prefect where
-    runs do. `launcher` is a deployment that starts containers. {site}, {root} and {flows} are the site's name, its
-    folder and its image of flows. The reaches are for one run, ten runs, and one launched container.
+    runs do. `launcher` is a deployment that starts containers, `engine` the command that asks the engine on which, and
+    `socket` its socket there. {site}, {root} and {flows} are the site's name, its folder and its image of flows. The
+    reaches are for one run, ten runs, and one launched container.
     """
 
     component: str
@@ -35,6 +38,8 @@ class Kind:
     stock_job: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
     api: str = "http://server:4200/api"
     launcher: str = ""
+    engine: tuple[str, ...] = ("docker",)
+    socket: str = "/var/run/docker.sock"
     reach: Reach = field(default_factory=Reach)
     reach_ten: Reach = field(default_factory=Reach)
     reach_launch: Reach = field(default_factory=Reach)
@@ -77,7 +82,9 @@ KINDS = {
             "--user=root",
         ),
         stock_job=NESTED_JOB,
-        floor=("docker", "exec", "{site}-worker-dind-dind-1", "docker", *RUN_IMPORT),
+        floor=(*DIND, *RUN_IMPORT),
+        launcher="Docker flow/launch_dind",
+        engine=DIND,
     ),
     "podman": Kind(
         component="worker-podman",
@@ -91,7 +98,10 @@ KINDS = {
         ),
         stock_job=NESTED_JOB,
         api="http://server.{site}:4200/api",
-        floor=("docker", "exec", "{site}-worker-podman-podman-1", "podman", *RUN_IMPORT),
+        floor=(*PODMAN, *RUN_IMPORT),
+        launcher="Docker flow/launch_podman",
+        engine=PODMAN,
+        socket="/run/podman/podman.sock",
     ),
 }
 

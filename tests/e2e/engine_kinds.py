@@ -22,14 +22,14 @@ class Kind:
     def pool(self) -> str:
         return f"{self.name}_pool"
 
-    def compose(self, site: SiteUnderTest, *arguments: str) -> str:
-        return site.compose(self.folder, "--file", self.compose_file, *arguments).stdout
+    def compose(self, site: SiteUnderTest, *arguments: str, check: bool = True) -> str:
+        return site.compose(self.folder, "--file", self.compose_file, *arguments, check=check).stdout
 
-    def ask(self, site: SiteUnderTest, *arguments: str) -> str:
+    def ask(self, site: SiteUnderTest, *arguments: str, check: bool = True) -> str:
         """What the engine's own command prints."""
         if not self.service:
             return docker(*arguments)
-        return self.compose(site, "exec", "--no-TTY", self.service, self.client, *arguments)
+        return self.compose(site, "exec", "--no-TTY", self.service, self.client, *arguments, check=check)
 
     def containers(self, site: SiteUnderTest, *labels: str, every: bool = True) -> set[str]:
         """Ids of the containers that workers and launchers made there, ended ones included unless told otherwise."""

@@ -16,14 +16,20 @@ def kill_run(site: SiteUnderTest, kind: Kind, run: str) -> None:
     if kind == AGENT:
         kill(processes_of(site, run))
     else:
-        kind.ask(site, "kill", "--signal", "KILL", *kind.containers(site, f"{FLOW_RUN}={run}", every=False))
+        kill_containers(site, kind, f"{FLOW_RUN}={run}")
 
 
 def kill_worker(site: SiteUnderTest, kind: Kind) -> None:
     """The worker, and the containers that it has running."""
     kill_service(site, kind, "worker")
-    if kind != AGENT and (containers := kind.containers(site, every=False)):
-        kind.ask(site, "kill", "--signal", "KILL", *containers)
+    if kind != AGENT:
+        kill_containers(site, kind)
+
+
+def kill_containers(site: SiteUnderTest, kind: Kind, *labels: str) -> None:
+    """Those that run of the pool's flow containers; one that ends meanwhile has been quicker."""
+    if found := kind.containers(site, *labels, every=False):
+        kind.ask(site, "kill", "--signal", "KILL", *found, check=False)
 
 
 def kill_service(site: SiteUnderTest, kind: Kind, service: str) -> None:
