@@ -47,7 +47,7 @@ class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefec
 def of_its_own(name: str | None) -> str | None:
     """The name with an end that no other has. The container of an earlier attempt, which was killed, has the run's name
     until the run is over: Prefect then tries another one where Docker says so, and fails at Podman's words for it."""
-    return name and f"{name}-{secrets.token_hex(4)}"
+    return name and f"{name[:200]}-{secrets.token_hex(4)}"
 
 
 def mended(error: Exception, image: str) -> EngineError | None:
