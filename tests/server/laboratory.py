@@ -163,8 +163,9 @@ class Run:
         assert answer["status"] == "ACCEPT", answer
 
     def children(self) -> dict[str, Run]:
-        """Its children, by what follows the parent's name in theirs."""
+        """Its children in the order in which they were made, by what follows the parent's name in theirs."""
         found = self.laboratory.folder.server.all("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [self.id]}})
+        found.sort(key=lambda run: str(run["created"]))  # the server has an order of its own
         return {run["name"].removeprefix(f"{self.read()['name']}-"): Run(self.laboratory, run["id"]) for run in found}
 
     def child(self, name: str) -> Run:
