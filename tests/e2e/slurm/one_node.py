@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +46,12 @@ class OneNode:
 
 
 @contextmanager
-def running_node(folder: Path, network: str = "bridge") -> Iterator[OneNode]:
+def running_node(folder: Path, network: str = "bridge", volumes: Sequence[str] = ()) -> Iterator[OneNode]:
     """A node on a network of the engine; its keys lie in `folder`."""
     name, key = f"slurm-{secrets.token_hex(4)}", folder / "id"
     checked("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     options = [*LABELS, "--init", f"--name={name}", "--hostname=slurm", f"--network={network}"]
+    options += [f"--volume={volume}" for volume in volumes]
     options += ["--privileged", f"--env=AUTHORIZED_KEY={key.with_suffix('.pub').read_text().strip()}"]
     try:
         checked("docker", "run", "--detach", *options, _image())
