@@ -80,7 +80,7 @@ def laboratory(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shutil.copy(sites.REPO / "catalogue.example.yml", site.root / "catalogue.yml")
     try:
         # The cluster is on the site's network and has its results, as a real one has a file system of the site's.
-        site.compose("server", "up", "--detach", "--wait")
+        site.compose("server", "create")
         site.compose("agent", "create", "flows")
         here = [f"{path}:{path}:ro" for path in (folder / "conda", folder / "algorithms")]
         mounts = [f"{site.name}-results:{RESULTS}", *here]
