@@ -19,7 +19,12 @@ SERVICES = {"server", "services", "worker", "parent", "conda", "slurm", "client"
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
 
 POOLS = ("AGENT_POOL", "PARENT_POOL", "CONDA_POOL", "SLURM_POOL", "DOCKER_POOL", "DIND_POOL", "PODMAN_POOL")
-WORKER_PORTS = ("COMPONENTS", "AGENT_POOLS", "AGENT_HEALTH_PORT", *(f"{name.upper()}_REPLICAS" for name in PROCESS_POOLS))
+WORKER_PORTS = (
+    "COMPONENTS",
+    "AGENT_POOLS",
+    "AGENT_HEALTH_PORT",
+    *(f"{name.upper()}_REPLICAS" for name in PROCESS_POOLS),
+)
 
 USERS_FILES = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE", "SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS")
 

@@ -286,7 +286,7 @@ class CondaSettings(Section):
     )
     CONDA_ENVIRONMENTS: values.ByName = setting(
         {},
-        "Environments that are called otherwise here than in the catalogue, ALGORITHM=ENVIRONMENT, separated by commas.",
+        "Environments with other names here than in the catalogue, ALGORITHM=ENVIRONMENT, separated by commas.",
         "pca=mlex_dimension_reduction_pca",
         optional=True,
     )

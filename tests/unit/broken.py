@@ -399,9 +399,7 @@ PROCESS_WORKERS = [
         "a/b",
         before=SLURM,
     ),
-    *value(
-        "SLURM_OPTIONS", "'-A' is no long option of sbatch: write for example --account=m1234", "-A", before=SLURM
-    ),
+    *value("SLURM_OPTIONS", "'-A' is no long option of sbatch: write for example --account=m1234", "-A", before=SLURM),
     *value(
         "SLURM_SSH_KEY",
         "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out",
@@ -556,6 +554,6 @@ SEVERAL = [
 ]
 
 EVERY = [
-    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PROCESS_WORKERS, *DIND, *PODMAN,
-    *CLIENT, *LINES, *SEVERAL,
+    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PROCESS_WORKERS, *DIND,
+    *PODMAN, *CLIENT, *LINES, *SEVERAL,
 ]  # fmt: skip

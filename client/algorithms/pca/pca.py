@@ -170,7 +170,9 @@ def _retrieved(parameters: Parameters) -> Model:
     if not path.is_file():
         raise PcaError(f"there is no model {path}: uid_retrieve must name a run that trained one")
     with np.load(path) as saved:
-        return Model(**{name: saved[name] for name in ("mean", "components", "singular", "shares")}, count=int(saved["count"]))
+        return Model(
+            **{name: saved[name] for name in ("mean", "components", "singular", "shares")}, count=int(saved["count"])
+        )
 
 
 TASKS = {"train": train, "update": update, "transform": transform}

@@ -73,7 +73,10 @@ def login_node(host: str, key: str, environ: Mapping[str, str] = os.environ) -> 
         yield LoginNode("this machine", environ=harmless)
         return
     with tempfile.TemporaryDirectory(prefix="ssh-") as folder:
-        options = [*_options(folder, environ.get("SITE_SSH_KNOWN_HOSTS", "")), *_identity(key or environ.get("SITE_SSH_KEY", ""), folder)]
+        options = [
+            *_options(folder, environ.get("SITE_SSH_KNOWN_HOSTS", "")),
+            *_identity(key or environ.get("SITE_SSH_KEY", ""), folder),
+        ]
         ssh = ["ssh", *options, f"ssh://{host}"]
         agent = {name: value for name, value in environ.items() if name == "SSH_AUTH_SOCK"}
         node = LoginNode(host, prefix=[*ssh, "--"], environ={**harmless, **agent})
