@@ -15,7 +15,7 @@ ConstrainRAMSpace=yes
 ConstrainSwapSpace=yes
 AllowedSwapSpace=0
 EOF
-# Cores are more than the machine has: what the tests run there waits, and each job counts one.
+# More cores than the machine has: what the tests run there waits.
 cat > /etc/slurm/slurm.conf <<EOF
 ClusterName=test
 SlurmctldHost=$(hostname)(127.0.0.1)
@@ -35,7 +35,7 @@ KillWait=2
 OverTimeLimit=0
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=16 RealMemory=2000
+NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=32 RealMemory=4000
 PartitionName=high Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=100 PriorityTier=2
 PartitionName=low Nodes=ALL MaxTime=INFINITE DefMemPerCPU=100 PriorityTier=1
 EOF

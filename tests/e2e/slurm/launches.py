@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,11 +17,13 @@ from tests.server.laboratory import Run
 
 HOME = f"/home/{USER}"
 SITE = "/opt/site"  # on the node
-# What each pool's workers have the flows in.
+# Pool and deployment of each kind -> where its workers have the flows.
 DIRECTORIES = {"through_ssh": str(ROOT / "client"), "on_the_node": SITE}
-# What a script begins with: `wait_for` returns once a test has made the file.
+# What every script begins with: `wait_for` returns once a test has made the file.
 SCRIPT = f"""\
 import os, sys, time
+
+print("begun", flush=True)
 
 def wait_for(name):
     while not os.path.exists("{HOME}/" + name):
@@ -82,7 +83,7 @@ class Launches:
             asked = {"submission_host": self.node.host, "submission_ssh_key": str(self.node.key), **asked}
         found = self.folder.server.named("deployments", deployment)
         assert found
-        body = {"parameters": {"slurm_params": asked}, "state": {"type": "SCHEDULED"}}
+        body = {"parameters": {"slurm_params": asked, "prev_flow_run_id": "before"}, "state": {"type": "SCHEDULED"}}
         answer = self.folder.server.api.post(f"/deployments/{found['id']}/create_flow_run", json=body)
         return Run(self.folder, str(answer.raise_for_status().json()["id"]))
 
@@ -91,8 +92,8 @@ class Launches:
         self.node.run(f"touch {HOME}/{name}")
 
 
-def _deployment(name: str, directory: str | Path) -> str:
-    step = {"prefect.deployments.steps.set_working_directory": {"directory": str(directory)}}
+def _deployment(name: str, directory: str) -> str:
+    step = {"prefect.deployments.steps.set_working_directory": {"directory": directory}}
     entrypoint = "flows/slurm_jobs/slurm_flows.py:launch_slurm"
     entry = {"name": name, "entrypoint": entrypoint, "work_pool": {"name": name}}
     return yaml.safe_dump({"pull": [step], "deployments": [entry]})
