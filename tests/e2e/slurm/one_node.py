@@ -46,13 +46,16 @@ class OneNode:
 
 
 @contextmanager
-def running_node(folder: Path, network: str = "bridge", volumes: Sequence[str] = ()) -> Iterator[OneNode]:
-    """A node on a network of the engine; its keys lie in `folder`."""
+def running_node(
+    folder: Path, network: str = "bridge", min_job_age: int = 300, volumes: Sequence[str] = ()
+) -> Iterator[OneNode]:
+    """A node on a network of the engine; its keys lie in `folder`. It forgets jobs `min_job_age` s after their end."""
     name, key = f"slurm-{secrets.token_hex(4)}", folder / "id"
     checked("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     options = [*LABELS, "--init", f"--name={name}", "--hostname=slurm", f"--network={network}"]
+    env = {"AUTHORIZED_KEY": key.with_suffix(".pub").read_text().strip(), "MIN_JOB_AGE": min_job_age}
+    options += ["--privileged", *(f"--env={variable}={value}" for variable, value in env.items())]
     options += [f"--volume={volume}" for volume in volumes]
-    options += ["--privileged", f"--env=AUTHORIZED_KEY={key.with_suffix('.pub').read_text().strip()}"]
     try:
         checked("docker", "run", "--detach", *options, _image())
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
