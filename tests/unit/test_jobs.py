@@ -148,3 +148,18 @@ def test_what_is_registered_is_that_of_the_pools_chosen(tmp_path: Path, pools: s
     deployed = yaml.safe_load((tmp_path / "client/prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     assert [one["name"] for one in deployed] == deployments
     assert [one["name"] for one in registered] == [one["work_pool"]["name"] for one in deployed]
+
+
+def test_a_changed_catalogue_starts_the_parents_workers_anew_and_no_others(tmp_path: Path) -> None:
+    """What the others run would be ended."""
+
+    def digests() -> dict[str, str]:
+        services = yaml.safe_load((tmp_path / "agent/compose.yaml").read_text(encoding="utf-8"))["services"]
+        return {name: service["labels"]["site.files"] for name, service in services.items()}
+
+    assert render(tmp_path, catalogue=CATALOGUE) == 0
+    before = digests()
+    (tmp_path / "catalogue.yml").write_text(CATALOGUE.replace("1.4", "1.5"), encoding="utf-8")
+    assert main(["--output", str(tmp_path)]) == 0
+    after = digests()
+    assert [name for name in before if before[name] != after[name]] == ["parent"]
