@@ -91,6 +91,9 @@ WORKER_PODMAN = Component(
 )
 CLIENT = Component("client", "client", images=("flows",), sources=(*FLOW_SOURCES, "client/deployments"))
 
+# What AGENT_POOLS may name: the pools whose runs are processes, each with workers of its own in agent/.
+PROCESS_POOLS: tuple[str, ...] = ("agent", "parent", "conda", "slurm")
+
 # The components that run flows, in the order in which the first of them owns what they share.
 WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER, WORKER_DIND, WORKER_PODMAN)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import addresses, dockerworkers, heartbeats, images, pools, registry, subnets
+from stack import addresses, dockerworkers, heartbeats, images, pools, processworkers, registry, subnets
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
@@ -48,6 +48,7 @@ def context(site: Settings) -> dict[str, Any]:
         "POOL_ENV": heartbeats.RUN_ENVIRONMENT,
         "WORKER_HEARTBEAT_SECONDS": heartbeats.WORKER_SECONDS,
         "RUN_HEARTBEAT_SECONDS": heartbeats.RUN_SECONDS,
+        "PROCESS_WORKERS": processworkers.of_site(site),
         "DOCKER_WORKERS": workers,
         "POOLS": {name: pools.of(each, site, image["flows"], jobs) for name, each in workers.items()},
         "RUNNING_DOCKER_WORKERS": running,

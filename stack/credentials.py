@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stack import registry
+from stack import processworkers, registry, textfile
 from stack.authority import CLIENT as CLIENT_USAGE
 from stack.authority import SERVER as SERVER_USAGE
 from stack.authority import Authority
-from stack.components import CLIENT, REGISTRY, SERVER, WORKER_DIND, Component
+from stack.components import AGENT, CLIENT, REGISTRY, SERVER, WORKER_DIND, Component
 from stack.context import redis_string, redis_url
 from stack.errors import SiteError
 from stack.files import MOUNTED_SECRET, SECRET_FOLDER, File
@@ -33,7 +33,7 @@ def of_registry_clients(site: Settings, authority: Authority) -> list[File]:
 
 def of_processes(site: Settings) -> list[File]:
     """The secrets of the processes under supervisord: they have no PostgreSQL and no Redis."""
-    return _files(".site", _api_login(site))
+    return _files(".site", _api_login(site) | _of_workers(site))
 
 
 def _files(folder: str, secrets: dict[str, str]) -> list[File]:
@@ -45,7 +45,14 @@ def _texts(component: Component, site: Settings, root: Path) -> dict[str, str]:
         return _server(site)
     if component == REGISTRY:
         return {"htpasswd": _htpasswd(site, root)}
-    return _login(site) | (_registry_login(site) if component == CLIENT else {})
+    more = {CLIENT: _registry_login, AGENT: _of_workers}.get(component)
+    return _login(site) | (more(site) if more else {})
+
+
+def _of_workers(site: Settings) -> dict[str, str]:
+    """What process workers log in with elsewhere, from files of the user's."""
+    secrets = processworkers.secrets(site)
+    return {name: textfile.read(path, "file for SSH", "in .env") for name, path in secrets.items()}
 
 
 def _registry_login(site: Settings) -> dict[str, str]:

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from stack import processworkers
 from stack.components import AGENT, CLIENT, SERVER
 from stack.errors import SiteError
 from stack.files import SECRET_FOLDER
@@ -38,11 +39,13 @@ def up(site: Site) -> None:
     if _control(site, "update").returncode != 0:
         _start(site)
     _wait(site, "the API", f"{_api_url(site)}/health")
-    for port in _worker_ports(site):
-        _wait(site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health")
+    for workers in processworkers.here(site.settings):
+        for port in workers.ports:
+            _wait(site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health")
     if CLIENT in site.components:
         _client(site, "registration.yaml", "--wait", str(site.settings.CLIENT_WAIT_SECONDS))
-        _client(site, "run", "weather/weather", "--once")
+        for component in site.samples.keys() & set(COMPONENTS):
+            _client(site, "run", site.samples[component], "--once")
 
 
 def down(site: Site) -> None:
@@ -127,13 +130,6 @@ def _tool(name: str) -> str:
 
 def _api_url(site: Site) -> str:
     return site.settings.PREFECT_API_URL or f"http://127.0.0.1:{site.settings.SERVER_PORT}/api"
-
-
-def _worker_ports(site: Site) -> range:
-    if not any(component.name == "agent" for component in site.components):
-        return range(0)
-    first = site.settings.AGENT_HEALTH_PORT
-    return range(first, first + site.settings.AGENT_REPLICAS)
 
 
 def _wait(site: Site, what: str, url: str) -> None:

@@ -7,18 +7,26 @@ from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
-from stack import kubernetes, lock, schedules
-from stack.components import chosen
+from stack import jobs, kubernetes, lock, processworkers, textfile
+from stack.components import PROCESS_POOLS, chosen
 from stack.envfile import EnvFile
 from stack.settings import Settings, fault
 
 # Networks that every engine has under these names, so a site's network cannot be called so.
 RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
 # Those that have a name on the site's own network.
-SERVICES = {"server", "services", "worker", "client", "reaper", "dind"}
+SERVICES = {"server", "services", "worker", "parent", "conda", "slurm", "client", "reaper", "dind"}
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
 
-POOLS = ("AGENT_POOL", "DOCKER_POOL", "DIND_POOL", "PODMAN_POOL")
+POOLS = ("AGENT_POOL", "PARENT_POOL", "CONDA_POOL", "SLURM_POOL", "DOCKER_POOL", "DIND_POOL", "PODMAN_POOL")
+WORKER_PORTS = (
+    "COMPONENTS",
+    "AGENT_POOLS",
+    "AGENT_HEALTH_PORT",
+    *(f"{name.upper()}_REPLICAS" for name in PROCESS_POOLS),
+)
+
+USERS_FILES = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE", "SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS")
 
 Check = Callable[[EnvFile, Settings], Iterator[str]]
 
@@ -220,11 +228,22 @@ def kubernetes_image_fits(env: EnvFile, settings: Settings) -> Iterator[str]:
         yield fault(env, "KUBERNETES_IMAGE", reason)
 
 
-def schedules_are_there(env: EnvFile, settings: Settings) -> Iterator[str]:
+def named_files_are_there(env: EnvFile, settings: Settings) -> Iterator[str]:
     """The default file need not be there; one that a user names does."""
-    default, named = Settings.model_fields["CLIENT_SCHEDULES"].default, settings.CLIENT_SCHEDULES
-    if named != default and not schedules.exists(env.beside(named)):
-        yield fault(env, "CLIENT_SCHEDULES", "there is no such file")
+    for key in USERS_FILES:
+        named = getattr(settings, key)
+        if named != Settings.model_fields[key].default and not textfile.exists(env.beside(named), f"in {key}"):
+            yield fault(env, key, "there is no such file")
+
+
+def jobs_can_be(env: EnvFile, settings: Settings) -> Iterator[str]:
+    yield from (fault(env, key, reason) for key, reason in jobs.faults(settings))
+
+
+def a_key_is_for_a_host(env: EnvFile, settings: Settings) -> Iterator[str]:
+    for key in ("SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS"):
+        if getattr(settings, key) and not settings.SLURM_HOST:
+            yield fault(env, key, "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out")
 
 
 def _certificate_fault(path: str) -> str:
@@ -247,12 +266,14 @@ RULES: dict[Check, tuple[str, ...]] = {
     name_is_free: ("SITE",),
     login_is_not_exposed: ("COMPONENTS", "SERVER_BIND", "SERVER_CLEAR_LOGIN"),
     sqlite_has_one_process: ("SERVER_DATABASE", "SERVER_WORKERS"),
-    every_worker_has_a_port: ("COMPONENTS", "AGENT_HEALTH_PORT", "AGENT_REPLICAS"),
-    ports_differ: ("COMPONENTS", "SERVER_PORT", "AGENT_HEALTH_PORT", "AGENT_REPLICAS"),
+    every_worker_has_a_port: WORKER_PORTS,
+    ports_differ: ("SERVER_PORT", *WORKER_PORTS),
     podman_has_its_own_machine: ("COMPONENTS", "PODMAN_SOCKET"),
     version_is_locked: ("PREFECT_VERSION",),
     labels_are_ours: ("SITE_LABELS",),
-    schedules_are_there: ("CLIENT_SCHEDULES",),
+    named_files_are_there: USERS_FILES,
+    jobs_can_be: ("AGENT_POOLS", "PARENT_SITES", *jobs.SLURM.values()),
+    a_key_is_for_a_host: ("SLURM_HOST", "SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS"),
     kubernetes_has_charts: ("KUBERNETES_VALUES", "COMPONENTS"),
     kubernetes_image_fits: ("KUBERNETES_IMAGE", "PREFECT_VERSION"),
     files_hold_certificates: (),  # a path that is none is empty by then
@@ -276,5 +297,5 @@ def _port_behind(port: int) -> str:
 
 def _worker_ports(settings: Settings) -> range:
     """What the health checks of workers that run as processes listen on."""
-    first = settings.AGENT_HEALTH_PORT
-    return range(first, first + settings.AGENT_REPLICAS) if _has(settings, "agent") else range(0)
+    first, workers = settings.AGENT_HEALTH_PORT, processworkers.here(settings)
+    return range(first, first + sum(each.replicas for each in workers))

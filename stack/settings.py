@@ -197,6 +197,12 @@ class RegistrySettings(Section):
 class AgentSettings(Section):
     """agent/: process workers"""
 
+    AGENT_POOLS: values.ProcessPools = setting(
+        ["agent"],
+        "Which process workers the site has, each kind with a pool and deployments of its own, separated by spaces: "
+        "agent (your flows), parent (chains of steps), conda (scripts in environments), slurm (jobs on a cluster).",
+        "agent parent conda slurm",
+    )
     AGENT_POOL: values.PoolName = setting("agent_pool", "Work pool that the process workers serve.", "agent_pool")
     AGENT_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
     AGENT_LIMIT: values.Count = setting(4, "Runs that one worker takes at a time.", "4")
@@ -218,6 +224,131 @@ class AgentSettings(Section):
         "build it FROM that one (agent/README.md).",
         "registry.example.org/flows:1.4.2",
         optional=True,
+    )
+
+
+class ParentSettings(Section):
+    """agent/, service parent: chains of steps"""
+
+    PARENT_POOL: values.PoolName = setting("parent_pool", "Work pool of the parent flow's runs.", "parent_pool")
+    PARENT_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale parent=N wins.", "2")
+    PARENT_LIMIT: values.Count = setting(
+        8, "Runs that one worker takes at a time. Each waits for its steps, and does little else.", "20"
+    )
+    PARENT_HPC_TYPE: values.AnyText = setting(
+        "als", "Where steps run that name no hpc_type: one of PARENT_SITES, or conda, slurm, docker, podman.", "nersc"
+    )
+    PARENT_SITES: values.ByName = setting(
+        {"nersc": "slurm", "nsls-ii": "podman", "als": "docker"},
+        "The environment of each hpc_type, NAME=ENVIRONMENT, separated by commas.",
+        "nersc=slurm,nsls-ii=podman,als=docker,max-iv=slurm",
+    )
+    PARENT_CATALOGUE: values.AnyPath = setting(
+        "catalogue.yml",
+        "File with the algorithms that steps name, absolute or beside this file (client/README.md, "
+        "catalogue.example.yml). Where the default one is not there, the example holds.",
+        "als.catalogue.yml",
+    )
+    PARENT_VOLUMES: values.Words = setting(
+        ["/srv/site/results:/app/results"],
+        "What the containers of steps mount, SOURCE:TARGET or SOURCE:TARGET:ro, separated by spaces: parts of "
+        "/srv/site/results and /srv/site/work, and folders of DOCKER_BIND_PATHS.",
+        "/srv/site/results:/app/results /srv/data:/data:ro",
+        optional=True,
+    )
+    PARENT_NETWORK: values.AnyText = setting(
+        "", "Network that the containers of steps join. Empty: the site's own.", "lab", optional=True
+    )
+
+
+class CondaSettings(Section):
+    """agent/, service conda: scripts in conda environments"""
+
+    CONDA_POOL: values.PoolName = setting("conda_pool", "Work pool of scripts in conda environments.", "conda_pool")
+    CONDA_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale conda=N wins.", "2")
+    CONDA_LIMIT: values.Count = setting(2, "Scripts that one worker runs at a time.", "4")
+    CONDA_EXE: values.FilePath = setting(
+        "",
+        "conda, mamba or micromamba of this machine, with environments in envs/ of the folder above its own; that "
+        "folder is mounted into the worker, at the same path. Empty: the one on the worker's PATH.",
+        "/opt/miniforge3/bin/conda",
+        optional=True,
+    )
+    CONDA_IMAGE: values.Image = setting(
+        "",
+        "Image of the worker with conda and environments in it (agent/README.md). Empty: that of all process workers.",
+        "registry.example.org/flows-conda:1.0.0",
+        optional=True,
+    )
+    CONDA_ALGORITHMS: values.FilePath = setting(
+        "",
+        "Folder of this machine that has a folder for each algorithm. Empty: client/algorithms.",
+        "/srv/algorithms",
+        optional=True,
+    )
+    CONDA_ENVIRONMENTS: values.ByName = setting(
+        {},
+        "Environments with other names here than in the catalogue, ALGORITHM=ENVIRONMENT, separated by commas.",
+        "pca=mlex_dimension_reduction_pca",
+        optional=True,
+    )
+
+
+class SlurmSettings(Section):
+    """agent/, service slurm: jobs on a cluster; paths are the cluster's"""
+
+    SLURM_POOL: values.PoolName = setting("slurm_pool", "Work pool of jobs on a cluster.", "slurm_pool")
+    SLURM_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale slurm=N wins.", "2")
+    SLURM_LIMIT: values.Count = setting(20, "Jobs that one worker follows at a time.", "50")
+    SLURM_HOST: values.AnyText = setting(
+        "",
+        "Login node, USER@HOST or USER@HOST:PORT. Empty: Slurm's commands where the worker runs.",
+        "svc-lab@login.example.org",
+        optional=True,
+    )
+    SLURM_SSH_KEY: values.FilePath = setting(
+        "",
+        "Private key for it, without a passphrase; the worker gets it as a secret file. Empty: what the worker's "
+        "user has.",
+        "/etc/site/slurm_ed25519",
+        optional=True,
+    )
+    SLURM_KNOWN_HOSTS: values.FilePath = setting(
+        "",
+        "File with the login node's host key, as ssh-keyscan prints it. Empty: the known hosts of the worker's user.",
+        "/etc/site/slurm_known_hosts",
+        optional=True,
+    )
+    SLURM_IMAGE: values.Image = setting(
+        "",
+        "Image of the worker with Slurm's own commands, where there is no login node. Empty: that of all process "
+        "workers, which has ssh.",
+        "registry.example.org/slurm-client:1.0.0",
+        optional=True,
+    )
+    SLURM_ALGORITHMS: values.FilePath = setting(
+        "/srv/site/algorithms", "Folder that has a folder for each algorithm.", "/global/common/lab/algorithms"
+    )
+    SLURM_WORK_DIR: values.AnyText = setting(
+        "",
+        "Folder for scripts and output of jobs, shared by login and compute nodes. Empty: ~/prefect-site.",
+        "/pscratch/sd/l/lab/prefect-site",
+        optional=True,
+    )
+    SLURM_NODES: values.Count = setting(1, "Nodes of a job.", "2")
+    SLURM_PARTITIONS: values.Words = setting(
+        [], "Partitions, separated by spaces; Slurm takes the one that can begin first.", "debug regular", optional=True
+    )
+    SLURM_RESERVATIONS: values.Words = setting([], "Reservations, likewise.", "beamtime_1 beamtime_2", optional=True)
+    SLURM_MAX_TIME: values.AnyText = setting("1:00:00", "Time limit of a job.", "2-12:00:00")
+    SLURM_OPTIONS: values.Words = setting(
+        [], "More options of sbatch, separated by spaces.", "--account=m1234 --qos=regular", optional=True
+    )
+    SLURM_PROLOGUE: values.AnyText = setting(
+        "", "Shell commands that a job begins with.", "module load conda", optional=True
+    )
+    SLURM_POLL_SECONDS: Annotated[int, values.whole_number(1, 3600, "this")] = setting(
+        5, "Seconds between two looks at a job.", "10"
     )
 
 
@@ -356,6 +487,9 @@ SECTIONS: tuple[type[Section], ...] = (
     ServerSettings,
     RegistrySettings,
     AgentSettings,
+    ParentSettings,
+    CondaSettings,
+    SlurmSettings,
     DockerSettings,
     DindSettings,
     PodmanSettings,
@@ -369,6 +503,9 @@ class Settings(
     ServerSettings,
     RegistrySettings,
     AgentSettings,
+    ParentSettings,
+    CondaSettings,
+    SlurmSettings,
     DockerSettings,
     DindSettings,
     PodmanSettings,

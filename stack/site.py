@@ -6,9 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stack import complete, credentials, envfile, example, files, kubernetes, picture, profile, schedules, templates
+from stack import (
+    complete,
+    credentials,
+    envfile,
+    example,
+    files,
+    jobs,
+    kubernetes,
+    picture,
+    processworkers,
+    profile,
+    schedules,
+    templates,
+)
 from stack.authority import Authority
-from stack.components import ALL, CLIENT, Component, chosen
+from stack.components import AGENT, ALL, CLIENT, Component, chosen
 from stack.context import context
 from stack.envfile import EnvFile
 from stack.errors import SiteError
@@ -39,6 +52,12 @@ class Site:
         return chosen(self.settings.COMPONENTS)
 
     @property
+    def samples(self) -> dict[Component, str]:
+        """The deployment that `up` runs once for each; the one of agent/ needs the pool for flows of any kind."""
+        of_agent = "agent" in self.settings.AGENT_POOLS
+        return {each: each.sample for each in self.components if each.sample and (of_agent or each != AGENT)}
+
+    @property
     def leaving(self) -> tuple[Component, ...]:
         """Components that were taken out: their files are still here and will be removed."""
         gone = {change.path for change in self.changes if change.kind == "gone"}
@@ -51,7 +70,7 @@ def load(env_path: Path, root: Path) -> Site:
     given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
     env, checked, made = complete.complete(given, validate(given))
     names = context(checked) | {"SCHEDULES": {}}
-    names |= {"SCHEDULES": _schedules(env, checked, names)}
+    names |= {"SCHEDULES": _schedules(env, checked, names), "CATALOGUE": _catalogue(env, checked, names)}
     plan = [_env_file(env, root), *_component_files(checked, root, names), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
     plan.append(_record(plan))
@@ -85,6 +104,13 @@ def _schedules(env: EnvFile, site: Settings, names: dict[str, Any]) -> Schedules
     return schedules.load(path, _deployments(names))
 
 
+def _catalogue(env: EnvFile, site: Settings, names: dict[str, Any]) -> dict[str, Any]:
+    """The algorithms that steps may name, for the machine whose workers run the parent flow."""
+    if AGENT not in chosen(site.COMPONENTS) or "parent" not in site.AGENT_POOLS:
+        return {}
+    return jobs.catalogue(env.beside(site.PARENT_CATALOGUE), names["JOB_IMAGE"])
+
+
 def _deployments(names: dict[str, Any]) -> list[str]:
     """The names of those that are registered, by the files that say so."""
     files_ = [
@@ -113,7 +139,9 @@ def _picture(rendered: list[File], site: Settings) -> File:
 def _rendered(component: Component, secrets: list[File], names: dict[str, object]) -> list[File]:
     """Compose's file is the last: its containers carry a digest of the files that are mounted into them."""
     mounted = [name for name in templates.of(component) if templates.target(name) != component.compose_path]
-    read = [_file(templates.target(name), templates.render(name, names)) for name in mounted] + secrets
+    texts = {name: templates.render(name, names) for name in mounted}
+    # A template that says nothing makes no file: its part of the component was not asked for.
+    read = [_file(templates.target(name), text) for name, text in texts.items() if text.strip()] + secrets
     digests = {"DIGEST": _digest(read), "DIGESTS": {file.path: _digest([file]) for file in read}}
     names = names | digests | {"SECRETS": [Path(file.path).name for file in read if file.is_secret]}
     text = templates.render(f"{component.compose_path}{templates.SUFFIX}", names)
@@ -153,7 +181,8 @@ def _sources(site: Settings, root: Path) -> list[File]:
     """Copies of what the rendered files read from this repo, for a site in another folder."""
     if root == REPO:
         return []
-    wanted = {IMAGES} | {source for component in chosen(site.COMPONENTS) for source in component.sources}
+    of_components = {source for component in chosen(site.COMPONENTS) for source in component.sources}
+    wanted = {IMAGES} | of_components | set(processworkers.sources(site))
     return [_copy(path) for source in sorted(wanted) for path in _files_below(REPO / source)]
 
 

@@ -44,9 +44,8 @@ def _up_containers(site: Site) -> None:
     push.push(site, _say)
     if CLIENT in site.components:
         compose.run(site.root, CLIENT)
-        for component in site.components:
-            if component.sample:
-                compose.run(site.root, CLIENT, "python", "-m", "registrar", "run", component.sample, "--once")
+        for sample in site.samples.values():
+            compose.run(site.root, CLIENT, "python", "-m", "registrar", "run", sample, "--once")
     _say_registry(site)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BeforeValidator
 
-from stack.components import KNOWN
+from stack.components import KNOWN, PROCESS_POOLS
 
 # Compose project names allow [a-z0-9][a-z0-9_-]*; the name is also a DNS label of the network and part of image
 # and volume names, so the underscore is left out and RFC 1123's 63 characters less the longest suffix are the limit.
@@ -324,17 +324,41 @@ def _pairs(text: str, what: str, key: re.Pattern[str]) -> list[tuple[str, str]]:
 
 
 def _components(value: object) -> list[str]:
-    names = re.findall(r"[^\s,]+", str(value))
-    unknown = [name for name in names if name not in (*KNOWN, "all")]
-    if unknown:
-        raise ValueError("; ".join(f"there is no component {name} ({_advice(name)})" for name in unknown))
+    names = _known_names(value, "component", (*KNOWN, "all"))
     if "all" in names and len(names) > 1:
         raise ValueError("all already names every component; write it alone, or leave it out")
+    return _once(names, "component")
+
+
+def _process_pools(value: object) -> list[str]:
+    """In the order in which they are described, whatever the order in which they are named."""
+    names = _once(_known_names(value, "pool", PROCESS_POOLS), "pool")
+    return [name for name in PROCESS_POOLS if name in names]
+
+
+def _known_names(value: object, what: str, known: tuple[str, ...]) -> list[str]:
+    names = _words(value)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError("; ".join(f"there is no {what} {name} ({_advice(name, known)})" for name in unknown))
+    return names
+
+
+def _once(names: list[str], what: str) -> list[str]:
     if len(set(names)) < len(names):
-        raise ValueError("a component is named twice")
+        raise ValueError(f"a {what} is named twice")
     if not names:
         raise ValueError("a value is missing")
     return names
+
+
+def _words(value: object) -> list[str]:
+    return value if isinstance(value, list) else re.findall(r"[^\s,]+", str(value))
+
+
+def _by_name(value: object) -> dict[str, str]:
+    """NAME=VALUE, separated by commas; a name has what work pools have in theirs."""
+    return value if isinstance(value, dict) else dict(_pairs(str(value), "an entry", _POOL))
 
 
 def _memory(value: object) -> str:
@@ -370,9 +394,9 @@ def _image_patterns(value: object) -> list[str]:
     return list(patterns)
 
 
-def _advice(name: str) -> str:
-    close = difflib.get_close_matches(name.lower(), KNOWN, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(KNOWN)} and all"
+def _advice(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known[:-1])} and {known[-1]}"
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
@@ -395,9 +419,13 @@ PoolName = Annotated[str, BeforeValidator(_pool_name)]
 Image = Annotated[str, BeforeValidator(_image)]
 FilePath = Annotated[str, BeforeValidator(_file_path)]
 AnyPath = Annotated[str, BeforeValidator(str)]
+AnyText = Annotated[str, BeforeValidator(str)]
 Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
 Limits = Annotated[dict[str, int], BeforeValidator(_limits)]
 Components = Annotated[list[str], BeforeValidator(_components)]
+ProcessPools = Annotated[list[str], BeforeValidator(_process_pools)]
+Words = Annotated[list[str], BeforeValidator(_words)]
+ByName = Annotated[dict[str, str], BeforeValidator(_by_name)]
 Memory = Annotated[str, BeforeValidator(_memory)]
 Cpus = Annotated[str, BeforeValidator(_cpus)]
 Folders = Annotated[list[str], BeforeValidator(_folders)]

@@ -15,6 +15,7 @@ import pytest
 from stack.cli import main
 from stack.components import ALL
 from stack.files import CLOSED_FOLDERS
+from stack.processworkers import ALGORITHMS
 from tests import sites
 
 Config = dict[str, Any]
@@ -63,6 +64,16 @@ ODD = (
     {"SERVER_DATABASE_NAME": "null", "SERVER_DATABASE_USER": "yes"},
     {"AGENT_POOL": "1.0", "AGENT_IMAGE": "1:30"},
     {"AGENT_REPLICAS": "50", "AGENT_LIMIT": "100", "AGENT_HEALTH_PORT": "9000", "AGENT_STOP_SECONDS": "86400"},
+    {
+        "AGENT_POOLS": "agent parent conda slurm",
+        "PARENT_REPLICAS": "2",
+        "CONDA_EXE": "/opt/mini$forge/bin/conda",
+        "SLURM_HOST": "me@login",
+        "SLURM_SSH_KEY": str(sites.REPO / "LICENSE"),
+        "SLURM_KNOWN_HOSTS": str(sites.REPO / "LICENSE"),
+        "SLURM_PROLOGUE": "export A=$HOME; module load 'conda'",
+    },
+    {"COMPONENTS": "agent", "AGENT_POOLS": "slurm conda", "SERVER_AUTH": "false", "CONDA_IMAGE": "conda:1"} | REMOTE,
     {"CLIENT_CONCURRENCY_LIMITS": ""},
     {"CLIENT_CONCURRENCY_LIMITS": "null=1,1.0=2,yes=3"},
     {"BASE_IMAGE_REDIS": "[::1]:5000/redis:7.2.12"},
@@ -90,7 +101,7 @@ class Variant:
     def texts(self) -> dict[str, str]:
         """What was rendered and is no secret, by path; copies of sources are not."""
         record = (self.root / ".site/rendered").read_text(encoding="utf-8").splitlines()
-        copied = ("images/", *(source for component in ALL for source in component.sources))
+        copied = ("images/", ALGORITHMS, *(source for component in ALL for source in component.sources))
         public = [path for path in record if Path(path).parent.name not in CLOSED_FOLDERS]
         paths = [path for path in public if not path.startswith(copied)]
         return {path: (self.root / path).read_text(encoding="utf-8") for path in paths}

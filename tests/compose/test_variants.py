@@ -18,13 +18,14 @@ from stack.settings import Settings
 from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
 
+WORKERS = {"worker", "parent", "conda", "slurm"}
 # What runs until it is stopped, and what runs once at each start.
 LASTING = {
     "postgres",
     "redis",
     "server",
     "services",
-    "worker",
+    *WORKERS,
     "reaper",
     "recovery",
     "socket-proxy",
@@ -52,7 +53,8 @@ KEPT = {"flows", "results", "work", "launcher"}
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
-    "client": SITE, "reaper": SITE, "recovery": SITE, "registry": SITE, "dind": SITE | {"engine"}, "podman": SITE,
+    "parent": SITE, "conda": SITE, "slurm": SITE, "client": SITE, "reaper": SITE,
+    "recovery": SITE, "registry": SITE, "dind": SITE | {"engine"}, "podman": SITE,
     "socket-proxy": {"engine"},
 }  # fmt: skip
 
@@ -81,14 +83,15 @@ def test_nothing_that_scales_has_a_name_or_port_of_its_own(variants: list[Varian
     for variant in variants:
         for _, name, service in variant.services():
             assert not {"container_name", "hostname", "mac_address", "extra_hosts"} & set(service)
-            assert name != "worker" or not {"ports", "expose"} & set(service)
+            assert name not in WORKERS or not {"ports", "expose"} & set(service)
 
 
 def test_the_number_of_workers_is_the_setting(variants: list[Variant]) -> None:
     for variant in variants:
         for component, name, service in variant.services():
-            if name == "worker":
-                assert service["scale"] == int(variant.settings.get(REPLICAS[component], 1))
+            if name in WORKERS:
+                key = REPLICAS[component] if name == "worker" else f"{name.upper()}_REPLICAS"
+                assert service["scale"] == int(variant.settings.get(key, 1))
 
 
 def test_only_server_and_registry_are_published(variants: list[Variant]) -> None:
@@ -109,8 +112,9 @@ def test_only_server_and_registry_are_published(variants: list[Variant]) -> None
 def test_every_image_has_an_exact_tag(variants: list[Variant]) -> None:
     for variant in variants:
         for component, name, service in variant.services():
-            has_flows = name in {"flows", "client"} or (component, name) == ("agent", "worker")
+            has_flows = name in {"flows", "client"} or component == "agent"
             own = variant.settings.get("AGENT_IMAGE") if has_flows else None
+            own = variant.settings.get(f"{name.upper()}_IMAGE", own)
             ours = r"localhost/prefect-site/[a-z-]+:[0-9.]+-[0-9a-f]{12}"
             assert service["image"] == own if own else re.fullmatch(ours, service["image"])
 
@@ -138,8 +142,14 @@ def test_secrets_go_in_as_files_of_those_who_need_them(variants: list[Variant]) 
             assert (component, name) not in ISOLATED or not given
             login = {"PREFECT_API_AUTH_STRING"} if variant.settings.get("SERVER_AUTH") != "false" else set()
             registry = {"REGISTRY_PASSWORD"} if name == "client" and "registry" in variant.configs else set()
-            if name in {"worker", "client", "reaper"}:
-                assert given == login | registry, "a worker hands its environment to its runs: no other secret"
+            cluster = (
+                {"slurm_ssh_key", "slurm_known_hosts"}
+                if name == "slurm" and "SLURM_HOST" in variant.settings
+                else set()
+            )
+            if name in {*WORKERS, "client", "reaper"}:
+                wanted = login | registry | cluster
+                assert given == wanted, "a worker hands its environment to its runs: no other secret"
 
 
 def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Variant]) -> None:
@@ -225,7 +235,7 @@ def test_flow_code_is_read_only_to_what_runs_flows(variants: list[Variant]) -> N
     for variant in variants:
         for _, name, service in variant.services():
             for mount in service.get("volumes", []):
-                if mount["source"] == "flows" and name == "worker":
+                if mount["source"] == "flows" and name in WORKERS:
                     assert mount["read_only"] is True
 
 
@@ -279,6 +289,7 @@ def mentioned(variant: Variant) -> list[Path]:
         hosts_own = [
             DOCKER_SOCKET,
             variant.settings.get("PODMAN_SOCKET", ""),
+            variant.settings.get("CONDA_EXE", "").removesuffix("/bin/conda").replace("$", "$$"),
             *variant.settings.get("DOCKER_BIND_PATHS", "").replace("$", "$$").split(),
         ]
         found += [source for source in binds if source not in hosts_own]
@@ -326,7 +337,7 @@ def test_rendered_files_say_where_they_come_from(variants: list[Variant]) -> Non
 def test_rendered_yaml_is_clean(variants: list[Variant], tmp_path: Path) -> None:
     """But for the length of a line that holds a user's labels."""
     ours = [variant for variant in variants if "SITE_LABELS" not in variant.settings]
-    texts = {text for variant in ours for path, text in variant.texts().items() if path.endswith(".yaml")}
+    texts = {text for variant in ours for path, text in variant.texts().items() if path.endswith((".yaml", ".yml"))}
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "yamllint", "--strict", "--config-file", str(REPO / ".yamllint"), str(tmp_path)]

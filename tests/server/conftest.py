@@ -20,6 +20,7 @@ from tests import sites
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "client"), str(ROOT)]
+LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 300
 # SQLite on a busy machine is late, and would be answered for with a 503.
 PATIENCE = {"PREFECT_SERVER_DATABASE_TIMEOUT": "45", "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30"}
@@ -79,6 +80,24 @@ class Folder:
         """`python -m registrar`."""
         return self.run("registrar", *arguments, **environment)
 
+    def pool_template(self) -> str:
+        """The base job template of Prefect's own for process workers."""
+        made = self.run("prefect", "work-pool", "get-default-base-job-template", "--type", "process")
+        assert made.returncode == 0, made.stderr
+        return made.stdout
+
+    @contextmanager
+    def worker(self, pool: str, log: str, limit: int = 99, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The process worker of agent/, with `pool.json` for its template, up to the end of the block."""
+        env = self.server.environment | {
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_WEBSERVER_PORT": str(free_port()),
+            **more,
+        }
+        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), f"--pool={pool}", f"--limit={limit}"]
+        with process([*command, f"--base-job-template={self.path / 'pool.json'}"], env, self.path / log) as started:
+            yield started
+
     def states(self) -> dict[str, str]:
         """What a registration says became of each thing, by kind and name; without a process, to save its start."""
         from registrar.register import register
@@ -93,13 +112,13 @@ def free_port() -> int:
     return sites.free_ports(1)[0]
 
 
-def environment(home: Path, port: int, **more: str) -> dict[str, str]:
+def environment(home: Path, port: int, host: str = LOOPBACK, **more: str) -> dict[str, str]:
     """The environment of the server and of its clients: none of the settings of whoever runs the tests."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     return {
         **inherited,
         "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_API_URL": f"http://{host}:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PYTHONPATH": str(ROOT / "client"),
         **more,
@@ -123,21 +142,21 @@ def process(command: list[str], env: dict[str, str], log: Path) -> Iterator[subp
 
 
 @contextmanager
-def running_server(home: Path, port: int, **more: str) -> Iterator[Server]:
+def running_server(home: Path, port: int, host: str = LOOPBACK, **more: str) -> Iterator[Server]:
     """`prefect server start`, up to the end of the block."""
-    env, log = environment(home, port, **PATIENCE, **more), home / "server.log"
+    env, log = environment(home, port, host, **PATIENCE, **more), home / "server.log"
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     with process(command, env, log) as started:
-        wait_until(lambda: started.poll() is not None or answers(port), log)
+        wait_until(lambda: started.poll() is not None or answers(port, host), log)
         assert started.poll() is None, log.read_text()
-        yield Server(f"http://127.0.0.1:{port}/api", env, started.pid)
+        yield Server(env["PREFECT_API_URL"], env, started.pid)
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = LOOPBACK) -> bool:
     """Whether the server says that it is well."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
+        return httpx.get(f"http://{host}:{port}/api/health").status_code == 200
     except httpx.TransportError:
         return False
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from tests.server.conftest import ROOT, Folder, free_port, process
+from tests.server.conftest import ROOT, Folder
 
 WAIT_SECONDS = 300
 STEP_FLOWS = """
@@ -82,7 +82,7 @@ class Laboratory:
         self.folder.write("flows/steps.py", STEP_FLOWS)
         self.folder.write("catalogue.yml", CATALOGUE)
         self.configure()
-        (self.path / "pool.json").write_text(self._template())
+        self.folder.write("pool.json", self.folder.pool_template())
         pools = [{"name": name, "type": "process", "base_job_template": "pool.json"} for name in ("parents", "steps")]
         registration = {"owner": "laboratory", "pools": pools, "deployments": ["parent.yaml", "steps.yaml"]}
         self.folder.write("registration.yaml", registration)
@@ -98,16 +98,14 @@ class Laboratory:
     @contextmanager
     def worker(self, pool: str, name: str) -> Iterator[None]:
         """The process worker of agent/ on one of the pools, kept as `workers[name]`."""
-        env = self.folder.server.environment | {
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_WORKER_WEBSERVER_PORT": str(free_port()),
-            "SITE_JOB_CONFIG": str(self.path / "config.yml"),
-            "SITE_CATALOGUE": str(self.path / "catalogue.yml"),
-            "LABORATORY": str(self.path),
-        }
-        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", pool, "--limit", "9"]
-        command += ["--base-job-template", str(self.path / "pool.json")]
-        with process(command, env, self.path / f"{name}.log") as self.workers[name]:
+        started = self.folder.worker(
+            pool,
+            f"{name}.log",
+            SITE_JOB_CONFIG=str(self.path / "config.yml"),
+            SITE_CATALOGUE=str(self.path / "catalogue.yml"),
+            LABORATORY=str(self.path),
+        )
+        with started as self.workers[name]:
             yield
 
     def start(self, *steps: dict[str, Any]) -> Run:
@@ -116,24 +114,19 @@ class Laboratory:
         assert deployment
         body = {"parameters": {"params_list": list(steps)}, "state": {"type": "SCHEDULED"}}
         path = f"/deployments/{deployment['id']}/create_flow_run"
-        return Run(self, str(self.folder.server.api.post(path, json=body).raise_for_status().json()["id"]))
+        return Run(self.folder, str(self.folder.server.api.post(path, json=body).raise_for_status().json()["id"]))
 
     def said(self, name: str) -> list[dict[str, Any]]:
         """What each run of a step was told."""
         record = self.path / name
         return [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
 
-    def _template(self) -> str:
-        made = self.folder.run("prefect", "work-pool", "get-default-base-job-template", "--type", "process")
-        assert made.returncode == 0, made.stderr
-        return made.stdout
-
 
 @dataclass(frozen=True)
 class Run:
     """A flow run, as the server has it."""
 
-    laboratory: Laboratory
+    folder: Folder
     id: str
 
     def read(self) -> dict[str, Any]:
@@ -163,9 +156,10 @@ class Run:
         assert answer["status"] == "ACCEPT", answer
 
     def children(self) -> dict[str, Run]:
-        """Its children, by what follows the parent's name in theirs."""
-        found = self.laboratory.folder.server.all("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [self.id]}})
-        return {run["name"].removeprefix(f"{self.read()['name']}-"): Run(self.laboratory, run["id"]) for run in found}
+        """Its children in the order in which they were made, by what follows the parent's name in theirs."""
+        found = self.folder.server.all("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [self.id]}})
+        found.sort(key=lambda run: str(run["created"]))  # the server has an order of its own
+        return {run["name"].removeprefix(f"{self.read()['name']}-"): Run(self.folder, run["id"]) for run in found}
 
     def child(self, name: str) -> Run:
         """One of its children, once it is there."""
@@ -185,7 +179,7 @@ class Run:
 
     @property
     def _api(self) -> Any:
-        return self.laboratory.folder.server.api
+        return self.folder.server.api
 
 
 def _deployments(directory: Path, entries: list[dict[str, Any]]) -> str:

@@ -2,14 +2,13 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server.conftest import ROOT, Folder, Server, free_port, process
+from tests.server.conftest import Folder, Server
 
 POOL = "drain_pool"
 SLOW_FLOW = """
@@ -38,7 +37,7 @@ def ends_slowly(marker: str) -> None:
 def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder = Folder(tmp_path_factory.mktemp("drain"), server)
     folder.write("flows/slow.py", SLOW_FLOW)
-    folder.write("pool.json", template(folder))
+    folder.write("pool.json", folder.pool_template())
     folder.write(
         "registration.yaml",
         {
@@ -55,21 +54,9 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return folder
 
 
-def template(folder: Folder) -> str:
-    made = folder.run("prefect", "work-pool", "get-default-base-job-template", "--type", "process")
-    assert made.returncode == 0, made.stderr
-    return made.stdout
-
-
 @pytest.fixture
 def worker(site: Folder) -> Iterator[subprocess.Popen[bytes]]:
-    env = site.server.environment | {
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_WORKER_WEBSERVER_PORT": str(free_port()),
-        "PYTHONPATH": "",
-    }
-    command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", POOL, "--limit", "2"]
-    with process([*command, "--base-job-template", str(site.path / "pool.json")], env, log(site)) as started:
+    with site.worker(POOL, log(site).name, limit=2, PYTHONPATH="") as started:
         yield started
 
 

@@ -34,6 +34,16 @@ EXAMPLE = {
     "AGENT_STOP_SECONDS": "600",
     "AGENT_HEALTH_PORT": "8080",
     "AGENT_IMAGE": "registry.example.org/flows:1.4.2",
+    "AGENT_POOLS": "agent parent conda slurm",
+    "PARENT_POOL": "parent_pool",
+    "PARENT_SITES": "nersc=slurm,nsls-ii=podman,als=docker,max-iv=slurm",
+    "PARENT_CATALOGUE": "als.catalogue.yml",
+    "PARENT_VOLUMES": "/srv/site/results:/app/results /srv/data:/data:ro",
+    "SLURM_HOST": "svc-lab@login.example.org",
+    "SLURM_SSH_KEY": "/etc/site/slurm_ed25519",
+    "SLURM_PARTITIONS": "debug regular",
+    "SLURM_MAX_TIME": "2-12:00:00",
+    "SLURM_OPTIONS": "--account=m1234 --qos=regular",
     "DIND_POOL": "dind_pool_b",
     "DIND_SUBNET": "172.30.0.0/20",
     "DIND_ROOTLESS": "true",
@@ -363,6 +373,52 @@ AGENT = [
     ),
 ]
 
+PARENT, SLURM = "AGENT_POOLS=parent\n", "AGENT_POOLS=slurm\n"
+PROCESS_WORKERS = [
+    *value("AGENT_POOLS", "there is no pool slurn (did you mean slurm?)", "slurn", "agent slurn"),
+    *value("AGENT_POOLS", "there is no pool docker (there are agent, parent, conda and slurm)", "docker"),
+    *value("AGENT_POOLS", "a pool is named twice", "slurm agent slurm"),
+    *value("AGENT_POOLS", MISSING, ""),
+    *value("PARENT_POOL", "AGENT_POOL has this name; a pool belongs to one engine, so choose another", "agent_pool"),
+    *value("PARENT_SITES", "an entry is written NAME=VALUE, several are separated by commas", "als docker"),
+    *value("PARENT_SITES", "an entry is given twice", "als=docker,als=conda"),
+    *value("PARENT_SITES", "a site stands twice; case does not matter", "als=docker,ALS=conda", before=PARENT),
+    *value(
+        "PARENT_SITES",
+        "max-iv: there is no environment 'slurn'; did you mean 'slurm'? (known: conda, docker, podman, slurm)",
+        "max-iv=slurn",
+        before=PARENT,
+    ),
+    *value("PARENT_VOLUMES", "volume 'data:/data': 'data' is not an absolute path", "data:/data", before=PARENT),
+    *value("PARENT_CATALOGUE", "there is no such file", "als.catalogue.yml"),
+    *value("SLURM_HOST", "'a b' is none: write HOST, USER@HOST or USER@HOST:PORT", "a b", before=SLURM),
+    *value(
+        "SLURM_MAX_TIME",
+        "'1 hour' is none: write minutes, hours:minutes:seconds or days-hours, for example 1:30:00",
+        "1 hour",
+        before=SLURM,
+    ),
+    *value(
+        "SLURM_PARTITIONS",
+        "'a/b' is none: write letters, digits and . _ + -, beginning with a letter or digit",
+        "a/b",
+        before=SLURM,
+    ),
+    *value("SLURM_OPTIONS", "'-A' is no long option of sbatch: write for example --account=m1234", "-A", before=SLURM),
+    *value(
+        "SLURM_SSH_KEY",
+        "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out",
+        "/etc/hostname",
+    ),
+    *value("SLURM_SSH_KEY", "there is no such file", "/nowhere/key", before="SLURM_HOST=login\n"),
+    *value(
+        "AGENT_HEALTH_PORT",
+        "port 4200 is used twice: SERVER_PORT has it, and 4 worker(s) take 4198 to 4201",
+        "4198",
+        before="AGENT_POOLS=agent parent conda slurm\n",
+    ),
+]
+
 SUBNET = "this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22"
 ONE_ENGINE = "has this name; a pool belongs to one engine, so choose another"
 DIND = [
@@ -503,6 +559,6 @@ SEVERAL = [
 ]
 
 EVERY = [
-    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *DIND, *PODMAN, *CLIENT,
-    *LINES, *SEVERAL,
+    *SITE, *COMPONENTS, *VERSION_, *API_URL, *SECRETS, *IMAGES, *LABELS, *SERVER, *AGENT, *PROCESS_WORKERS, *DIND,
+    *PODMAN, *CLIENT, *LINES, *SEVERAL,
 ]  # fmt: skip

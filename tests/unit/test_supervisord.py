@@ -46,6 +46,34 @@ def test_every_worker_has_a_port_of_its_own(root: Path) -> None:
         assert "--limit=7" in command
 
 
+def test_workers_of_every_pool_have_ports_of_their_own(root: Path) -> None:
+    replicas = ("PARENT_REPLICAS=2", "SLURM_REPLICAS=3")
+    read = processes(root, "AGENT_POOLS=slurm conda parent agent", "AGENT_REPLICAS=2", *replicas)
+    workers = {name: pair for name, pair in read.items() if pair[1].get("PREFECT_WORKER_WEBSERVER_PORT")}
+    assert set(workers) == {
+        *("worker_8080", "worker_8081", "parent_8082", "parent_8083"),
+        *("conda_8084", "slurm_8085", "slurm_8086", "slurm_8087"),
+    }
+    for name, (command, environment) in workers.items():
+        service, _, port = name.partition("_")
+        assert environment["PREFECT_WORKER_WEBSERVER_PORT"] == port
+        assert f"--pool={'agent' if service == 'worker' else service}_pool" in command
+
+
+def test_workers_find_their_files_wherever_the_site_lies(root: Path) -> None:
+    root.mkdir()
+    (root / "id").write_text("the key", encoding="utf-8")
+    login = ("SLURM_HOST=me@login", f"SLURM_SSH_KEY={root / 'id'}", f"SLURM_KNOWN_HOSTS={root / 'id'}")
+    read = processes(root, "AGENT_POOLS=parent conda slurm", "CONDA_EXE=/opt/100%/bin/conda", *login)
+    parent, conda, slurm = (read[name][1] for name in ("parent_8080", "conda_8081", "slurm_8082"))
+    assert Path(parent["SITE_JOB_CONFIG"]) == root / "agent/config.yml"
+    assert Path(parent["SITE_CATALOGUE"]) == root / "agent/catalogue.yml"
+    assert (conda["CONDA_EXE"], conda["MAMBA_ROOT_PREFIX"]) == ("/opt/100%/bin/conda", "/opt/100%")
+    assert (Path(conda["SITE_ALGORITHMS"]) / "pca/pca.py").is_file()
+    assert Path(slurm["SITE_SSH_KEY"]).read_text(encoding="utf-8") == "the key"
+    assert Path(slurm["SITE_SSH_KNOWN_HOSTS"]).is_file()
+
+
 def test_a_percent_sign_in_a_url(root: Path) -> None:
     url = "https://prefect.example.org/a%20b;c'$/api"
     assert processes(root, f"SERVER_UI_API_URL={url}")["server"][1]["PREFECT_SERVER_UI_API_URL"] == url

@@ -4,16 +4,20 @@
 
 PARAMS.yaml (the launcher writes it):
 
-    task: train                # train: find the components; transform: apply those of an earlier run
+    task: train                # train: find the components; update: those of an earlier run and more images;
+                               # transform: apply those of an earlier run
     components: 10             # train only: how many of at most 64
+    images: [0, 1000]          # train and update only: the first one, and the first one that is left out
     io_parameters:
       uid_save: ...            # the result goes to RESULTS/uid_save
-      uid_retrieve: ...        # transform only: the model is read from RESULTS/uid_retrieve
+      uid_retrieve: ...        # update and transform only: the model is read from RESULTS/uid_retrieve
       results_dir: /app/results
 
 The images are 8 x 8 pixels with whole numbers from 0 to 16: the test part of "Optical Recognition of Handwritten
 Digits" (E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, CC BY 4.0), as scikit-learn ships it.
-The components are found in the first 1000 images; the other 797 are what `transform` is applied to.
+The components are found in the first 1000 images; the other 797 are what `transform` is applied to. A chain of one
+`train` and any number of `update` finds what one `train` of all their images would, as far as the components that are
+kept tell: D. Ross, J. Lim, R.-S. Lin, M.-H. Yang, "Incremental Learning for Robust Visual Tracking", IJCV 77 (2008).
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +47,14 @@ class PcaError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """Mean image (64) in grey levels, components (n x 64, orthonormal rows), share of the variance of each (n)."""
+    """What is known of `count` images: their mean (64) in grey levels, components (n x 64, orthonormal rows), and of
+    each its singular value in the centred images (n) and its share of their variance (n)."""
 
     mean: Array
     components: Array
+    singular: Array
     shares: Array
+    count: int
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Parameters:
 
     task: str
     components: int
+    images: slice
     uid_save: str
     uid_retrieve: str
     results: Path
@@ -67,10 +75,26 @@ def fit(images: Array, components: int) -> Model:
     A component's sign is arbitrary; the one that makes its largest entry positive is taken, so that two runs agree.
     """
     mean = images.mean(axis=0)
-    _, singular, axes = np.linalg.svd(images - mean, full_matrices=False)
+    return _decomposed(images - mean, mean, len(images), components)
+
+
+def extended(model: Model, images: Array) -> Model:
+    """The model of its images and these together; the shares are of the variance that it still knows of."""
+    count = model.count + len(images)
+    mean = images.mean(axis=0)
+    between = np.sqrt(model.count * len(images) / count) * (model.mean - mean)
+    rows = np.vstack([model.singular[:, None] * model.components, images - mean, between])
+    together = (model.count * model.mean + len(images) * mean) / count
+    return _decomposed(rows, together, count, len(model.components))
+
+
+def _decomposed(rows: Array, mean: Array, count: int, components: int) -> Model:
+    """The model of images whose scatter is that of the centred `rows`."""
+    _, singular, axes = np.linalg.svd(rows, full_matrices=False)
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    axes *= np.sign(largest)[:, None]
     shares = singular**2 / np.sum(singular**2)
-    return Model(mean, (axes * np.sign(largest)[:, None])[:components], shares[:components])
+    return Model(mean, axes[:components], singular[:components], shares[:components], count)
 
 
 def project(model: Model, images: Array) -> Array:
@@ -89,17 +113,19 @@ def read_parameters(path: Path) -> Parameters:
     try:
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         io_parameters = content["io_parameters"]
+        first, end = content.get("images", (0, TRAINING_IMAGES))
         parameters = Parameters(
             task=content.get("task", "train"),
             components=content.get("components", 10),
+            images=slice(int(first), int(end)),
             uid_save=_uid(io_parameters, "uid_save"),
-            uid_retrieve=_uid(io_parameters, "uid_retrieve") if content.get("task") == "transform" else "",
+            uid_retrieve=_uid(io_parameters, "uid_retrieve") if content.get("task") in RETRIEVING else "",
             results=Path(io_parameters.get("results_dir", "/app/results")),
         )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise PcaError(f"the parameters file {path} cannot be read: {error!r}") from None
-    if parameters.task not in {"train", "transform"}:
-        raise PcaError(f"task is {parameters.task!r}: write train or transform")
+    if parameters.task not in TASKS:
+        raise PcaError(f"task is {parameters.task!r}: write {', '.join(TASKS)}")
     if type(parameters.components) is not int or not 1 <= parameters.components <= PIXELS:
         raise PcaError(f"components is {parameters.components!r}: write a whole number from 1 to {PIXELS}")
     return parameters
@@ -107,24 +133,50 @@ def read_parameters(path: Path) -> Parameters:
 
 def train(parameters: Parameters, images: Array) -> dict[str, object]:
     """Finds the components and saves them; returns the summary."""
-    model = fit(images[:TRAINING_IMAGES], parameters.components)
-    saved = {"mean": model.mean, "components": model.components, "shares": model.shares}
-    save(parameters, "model.npz", saved)
-    return {"images": TRAINING_IMAGES, "components": parameters.components, "variance": float(model.shares.sum())}
+    return _saved(parameters, fit(_training(parameters, images), parameters.components))
+
+
+def update(parameters: Parameters, images: Array) -> dict[str, object]:
+    """Extends the model of the run `uid_retrieve` by more images and saves it; returns the summary."""
+    model = extended(_retrieved(parameters), _training(parameters, images))
+    return {**_saved(parameters, model), "model": parameters.uid_retrieve}
 
 
 def transform(parameters: Parameters, images: Array) -> dict[str, object]:
     """Applies the model of the run `uid_retrieve` and saves the scores; returns the summary."""
-    path = parameters.results / parameters.uid_retrieve / "model.npz"
-    if not path.is_file():
-        raise PcaError(f"there is no model {path}: uid_retrieve must name a run that trained one")
-    with np.load(path) as saved:
-        model = Model(saved["mean"], saved["components"], saved["shares"])
+    model = _retrieved(parameters)
     rest = images[TRAINING_IMAGES:]
     scores = project(model, rest)
     save(parameters, "scores.npz", {"scores": scores})
     error = mean_squared_error(model, rest, scores)
     return {"images": len(rest), "model": parameters.uid_retrieve, "mean_squared_error": error}
+
+
+def _training(parameters: Parameters, images: Array) -> Array:
+    """The images that the parameters name. Raises PcaError where these are none."""
+    found = images[:TRAINING_IMAGES][parameters.images]
+    if not len(found):
+        raise PcaError(f"images names none of the first {TRAINING_IMAGES}: write for example [0, 400]")
+    return found
+
+
+def _saved(parameters: Parameters, model: Model) -> dict[str, object]:
+    save(parameters, "model.npz", {**asdict(model), "count": np.asarray(model.count)})
+    return {"images": model.count, "components": len(model.components), "variance": float(model.shares.sum())}
+
+
+def _retrieved(parameters: Parameters) -> Model:
+    path = parameters.results / parameters.uid_retrieve / "model.npz"
+    if not path.is_file():
+        raise PcaError(f"there is no model {path}: uid_retrieve must name a run that trained one")
+    with np.load(path) as saved:
+        return Model(
+            **{name: saved[name] for name in ("mean", "components", "singular", "shares")}, count=int(saved["count"])
+        )
+
+
+TASKS = {"train": train, "update": update, "transform": transform}
+RETRIEVING = ("update", "transform")
 
 
 def save(parameters: Parameters, name: str, arrays: dict[str, Array]) -> None:
@@ -143,7 +195,7 @@ def main(arguments: list[str]) -> None:
     parameters = read_parameters(Path(arguments[0]))
     images = np.loadtxt(DIGITS, delimiter=",")[:, :PIXELS]  # the last column is the digit itself
     print(f"{parameters.task}: {len(images)} images of {PIXELS} pixels", flush=True)
-    summary = {"task": parameters.task, **{"train": train, "transform": transform}[parameters.task](parameters, images)}
+    summary = {"task": parameters.task, **TASKS[parameters.task](parameters, images)}
     path = parameters.results / parameters.uid_save / "summary.json"
     path.write_text(json.dumps(summary), encoding="utf-8")
     print(f"saved {path}: {json.dumps(summary)}", flush=True)

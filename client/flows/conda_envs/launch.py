@@ -34,7 +34,7 @@ class Launch:
         """Runs the script to its end. Raises LaunchError where it cannot run or fails."""
         if self.run.attempt > 1:
             remove_leftovers(self.run.flow_run_id)
-        script = Path(self.params.python_file_name).expanduser()
+        script = Path(code_dir(), Path(self.params.python_file_name).expanduser())
         prefix = self.manager.prefix(self.params.conda_env_name)
         if not script.is_file():
             raise LaunchError(f"there is no script {script} on this worker: correct code_dir, or the catalogue")
@@ -66,6 +66,11 @@ def remove_leftovers(flow_run_id: str) -> None:
 def work_dir() -> str:
     """Where parameters files are: SITE_WORK_DIR, or a folder in the home of the worker's user."""
     return os.environ.get("SITE_WORK_DIR") or str(Path.home() / "prefect-site")
+
+
+def code_dir() -> str:
+    """Where scripts are that are named without a folder: SITE_ALGORITHMS, which holds one for each algorithm."""
+    return os.environ.get("SITE_ALGORITHMS") or "/srv/site/algorithms"
 
 
 def script_environ(environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from flows.conda_envs.schema import CondaParams
@@ -30,8 +31,8 @@ class Job(NamedTuple):
         return self.algorithm.tasks[self.step.task_name]
 
     def script_in(self, code_dir: str) -> str:
-        """The script's path where the algorithms' folders lie in `code_dir`."""
-        return f"{code_dir.rstrip('/')}/{self.algorithm.folder or self.step.model_name}/{self.script}"
+        """The script's path where algorithms lie in `code_dir`; relative where that is the worker's own."""
+        return str(PurePosixPath(code_dir, self.algorithm.folder or self.step.model_name, self.script))
 
     @property
     def conda_env(self) -> str:

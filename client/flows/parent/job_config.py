@@ -35,7 +35,7 @@ class CondaJobs(Section):
     """Jobs in conda environments of the worker's machine."""
 
     conda_env_name: dict[str, str] = Field(default={}, description="By model name; before the catalogue's own.")
-    code_dir: str = Field(default="/srv/site/algorithms", description="Holds a folder for each algorithm.")
+    code_dir: str = Field(default="", description="Holds a folder for each algorithm; empty: the worker's own.")
 
 
 class ContainerJobs(Section):

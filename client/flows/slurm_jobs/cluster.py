@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flows.slurm_jobs.batch_script import EXIT_CODE, OUTPUT, PARAMS, SCRIPT, batch_script
-from flows.slurm_jobs.errors import ClusterError
+from flows.slurm_jobs.errors import ClusterError, refusal
 from flows.slurm_jobs.job_state import JobState, from_exit_code, from_sacct, from_scontrol
 from flows.slurm_jobs.login_node import LoginNode
 from flows.slurm_jobs.schema import SlurmParams
@@ -46,7 +47,8 @@ class Cluster:
         try:
             said = self.login.run(f"cd {folder} && sbatch --parsable {SCRIPT}").decode()
         except ClusterError as error:
-            raise ClusterError(f"Slurm on {self.login.name} refused the job: {error.words}", error.away) from None
+            words = f"Slurm on {self.login.name} refused the job: {refusal(error.words)}"
+            raise (error if error.away else ClusterError(words)) from None
         return Job(said.split(";")[0].strip(), folder)
 
     def find(self, flow_run_id: str) -> Job | None:
@@ -86,8 +88,9 @@ class Cluster:
         self.login.run(f"scancel {job.id}")
 
     def remove(self, job: Job) -> None:
-        """Removes the files of a job that is over."""
-        self.login.run(f"rm -rf {job.folder}")
+        """Removes the files of a job that is over; a folder that stays is no reason to fail."""
+        with suppress(ClusterError):
+            self.login.run(f"rm -rf {job.folder}")
 
     def _write(self, folder: str, name: str, content: str) -> None:
         try:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from flows.launching.errors import LaunchError
+
+_PREFIX = re.compile(r"^sbatch: (error|fatal): ")
+_MENDS = (
+    ("invalid partition", "correct partitions; sinfo lists those there are"),
+    ("reservation is invalid", "correct reservations; scontrol show reservation lists those there are"),
+    ("time limit is invalid", "lower max_time, or take another partition"),
+    ("node configuration is not available", "ask for less memory, cpus, gpus or num_nodes, or another partition"),
+)
 
 
 class ClusterError(LaunchError):
@@ -12,3 +22,10 @@ class ClusterError(LaunchError):
         super().__init__(words)
         self.words = words
         self.away = away
+
+
+def refusal(words: str) -> str:
+    """What sbatch said when it took no job, in one line, with what to do about it where that is known."""
+    said = "; ".join(_PREFIX.sub("", line) for line in words.splitlines())
+    mend = next((f": {mend}" for pattern, mend in _MENDS if pattern in said), "")
+    return f"{said}{mend}"

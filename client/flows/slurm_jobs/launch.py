@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ import yaml
 from flows.launching.output_log import Log
 from flows.launching.run_identity import RunIdentity
 from flows.slurm_jobs.cluster import Cluster, Job
-from flows.slurm_jobs.errors import ClusterError
 from flows.slurm_jobs.following import Following
 from flows.slurm_jobs.job_state import final_state
 from flows.slurm_jobs.login_node import login_node
@@ -40,7 +39,7 @@ class Launch:
         job = (self._found() if self.run.attempt > 1 else None) or self._submitted(prev_flow_run_id)
         following = Following(self.cluster, job, self.log, self.params.poll_seconds)
         state = following.to_the_end()
-        self._clear(job)
+        self.cluster.remove(job)
         return final_state(job.id, state, following.output.last)
 
     def _found(self) -> Job | None:
@@ -48,16 +47,12 @@ class Launch:
         job = self.cluster.find(self.run.flow_run_id)
         if job and (state := self.cluster.state(job)).is_over and state.name != "COMPLETED":
             self.log.info("Slurm job %s of an earlier attempt is %s: it is done again", job.id, state)
-            self._clear(job)
+            self.cluster.remove(job)
             return None
         job = job or self.cluster.find_completed(self.run.flow_run_id)
         if job:
             self.log.info("Slurm job %s found again; its output from the beginning:", job.id)
         return job
-
-    def _clear(self, job: Job) -> None:
-        with suppress(ClusterError):  # a folder that stays is no reason to fail
-            self.cluster.remove(job)
 
     def _submitted(self, prev_flow_run_id: str) -> Job:
         content = self.params.params.of_run(self.run.flow_run_id, prev_flow_run_id)
@@ -68,9 +63,10 @@ class Launch:
 
 
 def cancel(params: SlurmParams, flow_run_id: str, log: Log) -> None:
-    """Ends the job of a flow run, where it has one that is not over. Raises ClusterError where that fails."""
+    """Ends the job of a flow run, where it has one that is not over, and removes its files. May raise ClusterError."""
     with cluster_of(params) as cluster:
         job = cluster.find(flow_run_id)
         if job and not cluster.state(job).is_over:
             cluster.cancel(job)
+            cluster.remove(job)
             log.info("Slurm job %s cancelled", job.id)

@@ -64,13 +64,19 @@ class LoginNode:
 
 @contextmanager
 def login_node(host: str, key: str, environ: Mapping[str, str] = os.environ) -> Iterator[LoginNode]:
-    """The node at `host`, USER@HOST[:PORT]; this machine where that is empty. `key` is a private key's file."""
+    """The node at `host`, USER@HOST[:PORT]; this machine where that is empty.
+
+    `key` is a private key's file; where it is empty SITE_SSH_KEY names the site's, if it has one.
+    """
     harmless = {name: value for name, value in environ.items() if _HARMLESS.fullmatch(name)}
     if not host:
         yield LoginNode("this machine", environ=harmless)
         return
     with tempfile.TemporaryDirectory(prefix="ssh-") as folder:
-        options = [*_options(folder, environ.get("SITE_SSH_KNOWN_HOSTS", "")), *_identity(key, folder)]
+        options = [
+            *_options(folder, environ.get("SITE_SSH_KNOWN_HOSTS", "")),
+            *_identity(key or environ.get("SITE_SSH_KEY", ""), folder),
+        ]
         ssh = ["ssh", *options, f"ssh://{host}"]
         agent = {name: value for name, value in environ.items() if name == "SSH_AUTH_SOCK"}
         node = LoginNode(host, prefix=[*ssh, "--"], environ={**harmless, **agent})

@@ -62,7 +62,7 @@ def test_what_one_run_finds_the_next_applies(docker_site: Site, image: str, digi
 def test_a_wrong_parameter_is_the_runs_message(docker_site: Site, image: str) -> None:
     ended = launch(docker_site, image, TRAINED, task="guess")
     assert ended.error.endswith(
-        "ended with exit code 1; its last lines:\npca: task is 'guess': write train or transform"
+        "ended with exit code 1; its last lines:\npca: task is 'guess': write train, update, transform"
     )
 
 

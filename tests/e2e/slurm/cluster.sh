@@ -1,6 +1,6 @@
 #!/bin/sh
-# One node that is controller, compute node and login node. CONTROLLER_PORT, NODE_PORT and SSH_PORT are free ports of
-# this machine's loopback; AUTHORIZED_KEY is the public key of the one who may log in as the user prefect.
+# One node that is controller, compute node and login node. AUTHORIZED_KEY is the public key of the one who may log in
+# as the user prefect; jobs that are over are forgotten after MIN_JOB_AGE seconds. The container is privileged: only so Slurm may write into its cgroups.
 set -eu
 
 install -d -o munge -g munge -m 0755 /run/munge
@@ -15,12 +15,10 @@ ConstrainRAMSpace=yes
 ConstrainSwapSpace=yes
 AllowedSwapSpace=0
 EOF
+# More cores than the machine has: what the tests run there waits.
 cat > /etc/slurm/slurm.conf <<EOF
 ClusterName=test
 SlurmctldHost=$(hostname)(127.0.0.1)
-SlurmctldPort=$CONTROLLER_PORT
-SlurmdPort=$NODE_PORT
-CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 SlurmUser=root
 StateSaveLocation=/var/spool/slurmctld
 SlurmdSpoolDir=/var/spool/slurmd
@@ -37,13 +35,14 @@ KillWait=2
 OverTimeLimit=0
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=4 RealMemory=2000
-PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=100 PriorityTier=1
-PartitionName=high Nodes=ALL MaxTime=INFINITE DefMemPerCPU=100 PriorityTier=2
+NodeName=$(hostname) NodeAddr=127.0.0.1 CPUs=32 RealMemory=4000
+PartitionName=high Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=100 PriorityTier=2
+PartitionName=low Nodes=ALL MaxTime=INFINITE DefMemPerCPU=100 PriorityTier=1
 EOF
 install -d /var/spool/slurmctld /var/spool/slurmd
 
 runuser -u munge -- /usr/sbin/munged
 /usr/sbin/slurmctld
 /usr/sbin/slurmd
-exec /usr/sbin/sshd -D -e -o Port="$SSH_PORT" -o ListenAddress=127.0.0.1 -o PasswordAuthentication=no -o UsePAM=no
+# Ten logins at once would be refused by chance.
+exec /usr/sbin/sshd -D -e -o MaxStartups=100 -o PasswordAuthentication=no -o UsePAM=no

@@ -118,6 +118,14 @@ def test_a_script_that_is_not_there_is_told(laboratory: Laboratory) -> None:
     )
 
 
+def test_a_script_without_a_folder_is_one_of_the_workers_algorithms(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITE_ALGORITHMS", str(laboratory.folder))
+    assert laboratory.launch("print('found')", python_file_name="script.py") == ""
+    assert laboratory.logged == [(logging.INFO, "found")]
+
+
 def test_an_environment_that_is_not_there_is_told(laboratory: Laboratory) -> None:
     assert laboratory.launch("", conda_env_name="lap") == (
         "there is no conda environment 'lap'; did you mean 'lab'? (known: base, lab), says "

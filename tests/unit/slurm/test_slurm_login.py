@@ -101,6 +101,14 @@ def test_a_host_that_cannot_be_reached_is_told(tmp_path: Path, ssh: dict[str, st
     assert (str(error), error.away) == (told, True)
 
 
+def test_the_sites_key_is_used_where_the_parameters_name_none(tmp_path: Path, ssh: dict[str, str]) -> None:
+    key = tmp_path / "id"
+    key.write_text("the site's key")
+    with login_node("me@login", "", ssh | {"SITE_SSH_KEY": str(key)}) as login:
+        login.run("true")
+    assert (tmp_path / "kept").read_text() == "the site's key"
+
+
 def test_a_worker_without_ssh_is_told(tmp_path: Path) -> None:
     assert str(refusal("me@login", "true", {"PATH": str(tmp_path)})) == (
         "ssh cannot be started on this worker: No such file or directory"
