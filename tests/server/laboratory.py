@@ -7,6 +7,7 @@ the parent knows, run by a process worker of their own.
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -181,7 +182,9 @@ def start(folder: Folder, name: str, **parameters: Any) -> Run:
     """A run of the deployment, due now."""
     deployment = folder.server.named("deployments", name)
     assert deployment
-    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    # A server that is late answers with 503, and is asked again.
+    once = {"idempotency_key": secrets.token_hex(8)}
+    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, **once}
     answer = folder.server.api.post(f"/deployments/{deployment['id']}/create_flow_run", json=body)
     return Run(folder, str(answer.raise_for_status().json()["id"]))
 
