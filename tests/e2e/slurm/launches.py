@@ -13,7 +13,7 @@ import yaml
 from tests.e2e.second_engine import checked
 from tests.e2e.slurm.one_node import USER, OneNode
 from tests.server.conftest import ROOT, Folder
-from tests.server.laboratory import Run
+from tests.server.laboratory import Run, start
 
 HOME = f"/home/{USER}"
 SITE = "/opt/site"  # on the node
@@ -81,11 +81,7 @@ class Launches:
         asked = {"job_name": name, "python_file_name": f"{HOME}/code/{name}.py", "poll_seconds": 0.5, **params}
         if deployment == "through_ssh":
             asked = {"submission_host": self.node.host, "submission_ssh_key": str(self.node.key), **asked}
-        found = self.folder.server.named("deployments", deployment)
-        assert found
-        body = {"parameters": {"slurm_params": asked, "prev_flow_run_id": "before"}, "state": {"type": "SCHEDULED"}}
-        answer = self.folder.server.api.post(f"/deployments/{found['id']}/create_flow_run", json=body)
-        return Run(self.folder, str(answer.raise_for_status().json()["id"]))
+        return start(self.folder, deployment, slurm_params=asked, prev_flow_run_id="before")
 
     def allow(self, name: str) -> None:
         """Lets a script go on that waits for this file."""
