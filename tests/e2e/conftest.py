@@ -98,7 +98,7 @@ def bring_up_docker() -> SiteUnderTest:
     Server and registry are on the engine's bridge, where another machine reaches them. Its images have no test's
     label: they stay.
     """
-    names = ("registry", "worker-docker", "weather", "pca")
+    names = ("registry", "worker-docker", "flights", "weather", "pca")
     images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     made = sites.make_site(
         COMPONENTS="server registry worker-docker client",

@@ -70,7 +70,7 @@ def local(name: str) -> str:
 @pytest.fixture(scope="module")
 def site(site_images: None) -> Iterator[SiteUnderTest]:
     """All container workers on one machine, without a registry: `up` gives the images to the engines in containers."""
-    names = ("worker-docker", "dind", "worker-podman", "podman", "weather", "pca")
+    names = ("worker-docker", "dind", "worker-podman", "podman", "flights", "weather", "pca")
     images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     made = sites.make_site(COMPONENTS="server worker-docker worker-dind worker-podman client")
     try:
