@@ -20,7 +20,7 @@ AIRPORTS: flights.Airports = ("EWR", "JFK", "LGA")
 
 @pytest.fixture(scope="module")
 def raw() -> list[dict[str, str]]:
-    return flights_by_hand.raw_rows()
+    return flights_by_hand.narrow_rows()
 
 
 @cache
