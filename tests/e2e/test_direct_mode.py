@@ -126,9 +126,10 @@ class Trusted:
 
     def first_by_schedule(self) -> str:
         """The first run that a schedule started and that is Completed."""
-        wanted = {"tags": {"all_": ["auto-scheduled"]}, "state": {"type": {"any_": ["COMPLETED"]}}}
-        running.until("a run by schedule", lambda: running.all_runs(self.site, flow_runs=wanted))
-        return str(running.all_runs(self.site, flow_runs=wanted)[-1]["id"])
+        done = {"tags": {"all_": ["auto-scheduled"]}, "state": {"type": {"any_": ["COMPLETED"]}}}
+        wanted = {"flows": {"name": {"any_": ["flights"]}}, "flow_runs": done, "sort": "EXPECTED_START_TIME_ASC"}
+        running.until("a run by schedule", lambda: running.all_runs(self.site, **wanted))
+        return str(running.all_runs(self.site, **wanted)[0]["id"])
 
 
 @pytest.fixture(scope="module")
