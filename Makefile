@@ -52,7 +52,8 @@ PLAIN := awk '{ print } /^[^ ]/ { extras = /^[A-Za-z0-9._-]+\[/; sub(/\[[^]]*\]/
 lock: .venv/.dev ## the lock files, made anew from the .in files
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	for name in requirements images/prefect/requirements images/flows/requirements \
-	    client/direct/weather/requirements client/algorithms/pca/requirements; do \
+	    client/direct/weather/requirements client/direct/flights/requirements \
+	    client/algorithms/pca/requirements; do \
 	    $(LOCK) -c requirements-dev.txt $$name.in -o $$name.txt || exit 1; done
 	$(LOCK) --no-deps client/algorithms/pca/data.in -o client/algorithms/pca/data.txt
 	for name in requirements-dev images/prefect/requirements; do \

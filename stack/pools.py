@@ -18,7 +18,7 @@ class Pool:
     """The defaults of a pool's flow containers.
 
     `credentials` refers to the block with the login for pulls. `launcher` is what a container that starts others has
-    besides, `direct` what one has whose image holds its code.
+    besides, `direct_volumes` all that one mounts whose image holds its code.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Pool:
     cpus: str
     credentials: str | None = None
     launcher: dict[str, Any] = field(default_factory=dict)
-    direct: dict[str, Any] = field(default_factory=dict)
+    direct_volumes: list[str] = field(default_factory=list)
     command: str = COMMAND
     user: str = PREFECT_USER
 
@@ -52,7 +52,7 @@ def of(workers: DockerWorkers, site: Settings, flows_image: str, jobs: dict[str,
         cpus=workers.job_cpus,
         credentials=registry.BLOCK_REFERENCE if registry.has_login(site) else None,
         launcher=_launcher(workers, site, env) | {"parameters": _algorithm(jobs["pca"])},
-        direct={"image": jobs["weather"], "volumes": workers.mounts(RESULTS)},
+        direct_volumes=workers.mounts(RESULTS),
         user=workers.user,
     )
 

@@ -41,7 +41,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The flow that a pool is for, as the registrar makes it."""
+    """A flow that a pool is for, as the registrar makes it."""
 
     name: str
     entrypoint: str
@@ -63,7 +63,7 @@ class ProcessWorkers:
     description: str
     replicas: int
     limit: int
-    deployment: Deployment
+    deployments: list[Deployment]
     image: str = ""
     env: dict[str, str] = field(default_factory=dict)
     files: list[Given] = field(default_factory=list)
@@ -84,12 +84,20 @@ def agent(site: Settings) -> ProcessWorkers:
         description="Process workers (agent/).",
         replicas=site.AGENT_REPLICAS,
         limit=site.AGENT_LIMIT,
-        deployment=Deployment(
-            "weather",
-            "flows/weather.py:weather",
-            "Hourly weather of New York's airports in 2013, told month by month.",
-            tag="sample",
-        ),
+        deployments=[
+            Deployment(
+                "weather",
+                "flows/weather.py:weather",
+                "Hourly weather of New York's airports in 2013, told month by month.",
+                tag="sample",
+            ),
+            Deployment(
+                "flights",
+                "flows/flights.py:flights",
+                "Every flight that left New York in 2013, month by month into Parquet files.",
+                tag="sample",
+            ),
+        ],
     )
 
 
@@ -101,12 +109,14 @@ def parent(site: Settings) -> ProcessWorkers:
         description="The parent flow (agent/).",
         replicas=site.PARENT_REPLICAS,
         limit=site.PARENT_LIMIT,
-        deployment=Deployment(
-            "launch_parent_flow",
-            "flows/parent/parent_flow.py:launch_parent_flow",
-            "Sends steps to conda, Slurm, Docker and Podman, one after another.",
-            tag="parent",
-        ),
+        deployments=[
+            Deployment(
+                "launch_parent_flow",
+                "flows/parent/parent_flow.py:launch_parent_flow",
+                "Sends steps to conda, Slurm, Docker and Podman, one after another.",
+                tag="parent",
+            )
+        ],
         files=[
             Given("SITE_JOB_CONFIG", f"{AGENT.folder}/config.yml", "/opt/site/config.yml"),
             Given("SITE_CATALOGUE", f"{AGENT.folder}/catalogue.yml", "/opt/site/catalogue.yml"),
@@ -123,11 +133,13 @@ def conda(site: Settings) -> ProcessWorkers:
         description="Scripts in conda environments (agent/).",
         replicas=site.CONDA_REPLICAS,
         limit=site.CONDA_LIMIT,
-        deployment=Deployment(
-            "launch_conda",
-            "flows/conda_envs/conda_flows.py:launch_conda",
-            "Runs a script in a conda environment of the worker's.",
-        ),
+        deployments=[
+            Deployment(
+                "launch_conda",
+                "flows/conda_envs/conda_flows.py:launch_conda",
+                "Runs a script in a conda environment of the worker's.",
+            )
+        ],
         image=site.CONDA_IMAGE,
         env={"CONDA_EXE": site.CONDA_EXE, "MAMBA_ROOT_PREFIX": root} if site.CONDA_EXE else {},
         files=[Given("SITE_ALGORITHMS", site.CONDA_ALGORITHMS or ALGORITHMS, f"{STORAGE}/algorithms")],
@@ -147,9 +159,13 @@ def slurm(site: Settings) -> ProcessWorkers:
         description="Jobs on a cluster (agent/).",
         replicas=site.SLURM_REPLICAS,
         limit=site.SLURM_LIMIT,
-        deployment=Deployment(
-            "launch_slurm", "flows/slurm_jobs/slurm_flows.py:launch_slurm", "Runs a job on a cluster, and follows it."
-        ),
+        deployments=[
+            Deployment(
+                "launch_slurm",
+                "flows/slurm_jobs/slurm_flows.py:launch_slurm",
+                "Runs a job on a cluster, and follows it.",
+            )
+        ],
         image=site.SLURM_IMAGE,
         secrets=[secret for secret in secrets if secret.origin],
     )

@@ -105,7 +105,7 @@ def bring_up_docker() -> SiteUnderTest:
     Server and registry are on the engine's bridge, where another machine reaches them. Its images have no test's
     label: they stay.
     """
-    names = ("registry", "worker-docker", "weather", "pca")
+    names = ("registry", "worker-docker", "flights", "weather", "pca")
     images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     made = sites.make_site(
         COMPONENTS="server registry worker-docker client",
@@ -143,7 +143,7 @@ def bring_up_engines() -> SiteUnderTest:
 
     It was rendered in another folder, and by another user than the one who then brings it up, where that can be.
     """
-    names = ("worker-docker", "dind", "worker-podman", "podman", "weather", "pca")
+    names = ("worker-docker", "dind", "worker-podman", "podman", "flights", "weather", "pca")
     images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     made = move(sites.make_site(COMPONENTS="server agent worker-docker worker-dind worker-podman client"))
     up = f"{sys.executable} {sites.REPO / 'render.py'} up --output {made.root}"

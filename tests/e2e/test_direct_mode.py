@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,17 @@ from tests.sites import SiteUnderTest, docker
 pytestmark = pytest.mark.engine
 
 DIRECT, LAUNCHER = "weather/weather_image_docker", "Docker flow/launch_docker"
+FLIGHTS = "flights/flights_image_docker"
+OFTEN = {"slug": "often", "interval": 30, "parameters": {"months": [3]}}
 BLOCK = "docker-registry-credentials/site-registry"
 SUBMITTED = "Failed to submit flow run to infrastructure: "
 PUSH = "push the image to the registry (`make up` does so for the site's own), or correct"
 LOGIN = "correct the registry's user and password: REGISTRY_PASSWORD in .env, then `make up`, or the block that"
-IMAGES = ("weather", "pca")
+COUNT = (
+    "import json, sys, pandas, pathlib; files = pathlib.Path('/srv/site/results/flights', sys.argv[1]).iterdir(); "
+    "print(json.dumps({one.name: len(pandas.read_parquet(one)) for one in files}))"
+)
+IMAGES = ("flights", "weather", "pca")
 
 
 def local(name: str) -> str:
@@ -96,6 +103,34 @@ class Trusted:
         volume = f"--volume={self.site.name}-results:/r:ro"
         return dict(json.loads(docker("run", "--rm", volume, local("weather"), "cat", f"/r/{path}")))
 
+    def flights(self, run: str) -> dict[str, int]:
+        """The files of a run of the flights, and how many of them each holds."""
+        volume = f"--volume={self.site.name}-results:/srv/site/results:ro"
+        return dict(json.loads(docker("run", "--rm", volume, local("flights"), "python", "-c", COUNT, run)))
+
+    @contextmanager
+    def scheduled(self, **schedules: list[dict[str, Any]]) -> Iterator[None]:
+        """With these in schedules.yml up to the end of the block, and registered."""
+        path = self.site.root / "schedules.yml"
+        path.write_text(json.dumps(schedules))
+        try:
+            self._register_anew()
+            yield
+        finally:
+            path.unlink()
+            self._register_anew()
+
+    def _register_anew(self) -> None:
+        self.site.render()
+        self.register("registration.yaml")
+
+    def first_by_schedule(self) -> str:
+        """The first run that a schedule started and that is Completed."""
+        done = {"tags": {"all_": ["auto-scheduled"]}, "state": {"type": {"any_": ["COMPLETED"]}}}
+        wanted = {"flows": {"name": {"any_": ["flights"]}}, "flow_runs": done, "sort": "EXPECTED_START_TIME_ASC"}
+        running.until("a run by schedule", lambda: running.all_runs(self.site, **wanted))
+        return str(running.all_runs(self.site, **wanted)[0]["id"])
+
 
 @pytest.fixture(scope="module")
 def trusted(docker_site: SiteUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trusted]:
@@ -142,7 +177,7 @@ class TestPush:
     def test_doctor_says_what_the_registry_lacks(self, trusted: Trusted) -> None:
         assert trusted.doctor[-2:] == [
             f"ok   the engine logs in to {trusted.registry} as prefect",
-            "note not in the registry yet: image weather and pca; `make up` pushes it",
+            f"note not in the registry yet: image {' and '.join(IMAGES)}; `make up` pushes it",
         ]
 
     def test_what_the_registry_lacks_is_pushed_and_nothing_twice(self, trusted: Trusted) -> None:
@@ -164,12 +199,15 @@ class TestPush:
 class Runs:
     """Runs that were started together: from the registry, a launch from there, and from an image of this engine.
 
+    `flights` are from the registry too, one by hand and one by a schedule.
+
     `containers` is `docker inspect` of each one's own, taken while it was there: the reaper removes it afterwards.
     """
 
     direct: str
     launched: str
     of_this_engine: str
+    flights: tuple[str, str]
     containers: dict[str, dict[str, Any]]
 
 
@@ -178,11 +216,16 @@ def runs(trusted: Trusted) -> Runs:
     trusted.forget_images()
     direct, launched = trusted.start(DIRECT), trusted.start(LAUNCHER)
     of_this_engine = trusted.start(DIRECT, image=local("weather"))
-    containers = {run: trusted.container(run) for run in (direct, launched, of_this_engine)}
-    states = trusted.ended(*containers)
-    assert [state["type"] for state in states] == ["COMPLETED"] * 3, states
+    with trusted.scheduled(flights_image_docker=[OFTEN]):
+        by_hand = running.start(trusted.site, FLIGHTS, parameters={"months": [2, 1]})
+        containers = {run: trusted.container(run) for run in (direct, launched, of_this_engine)}
+        states = trusted.ended(*containers, by_hand)
+        by_schedule = trusted.first_by_schedule()
+    assert [state["type"] for state in states] == ["COMPLETED"] * 4, states
     assert trusted.present() == set(IMAGES)
-    return Runs(direct, launched, of_this_engine, containers)
+    # The schedule may have begun another.
+    running.until("every run ends", lambda: all(run["end_time"] for run in running.all_runs(trusted.site)))
+    return Runs(direct, launched, of_this_engine, (by_hand, by_schedule), containers)
 
 
 class TestRun:
@@ -193,6 +236,11 @@ class TestRun:
         assert {mount["Destination"] for mount in container["Mounts"]} == {"/srv/site/results"}
         figures = trusted.result(f"weather/{runs.direct}/figures.json")
         assert (figures["host"], figures["hours"]) == (container["Config"]["Hostname"], 26115)
+
+    def test_a_run_by_hand_and_one_by_schedule_leave_their_months(self, trusted: Trusted, runs: Runs) -> None:
+        by_hand, by_schedule = map(trusted.flights, runs.flights)
+        assert by_hand == {"2013-01.parquet": 27004, "2013-02.parquet": 24951}
+        assert by_schedule == {"2013-03.parquet": 28834}
 
     def test_the_same_image_serves_where_there_is_no_registry(self, trusted: Trusted, runs: Runs) -> None:
         """By the name that it has on the engine that made it: what its deployment says on such a site."""

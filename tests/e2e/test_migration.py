@@ -109,7 +109,7 @@ class Installation:
 
 @pytest.fixture
 def installation(site_images: None, tmp_path: Path) -> Iterator[Installation]:
-    names = ("flows", "worker-docker", "weather", "pca")
+    names = ("flows", "worker-docker", "flights", "weather", "pca")
     images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     old, data = tmp_path / "old", tmp_path / "data"
     shutil.copytree(Path(__file__).parent / "old_installation", old)

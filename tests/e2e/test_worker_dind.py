@@ -73,7 +73,7 @@ def dind(site_images: None) -> Iterator[Dind]:
     """`up` has run its sample there."""
     if LACKING:
         pytest.skip(LACKING)
-    names = ("registry", "worker-docker", "dind", "weather", "pca")
+    names = ("registry", "worker-docker", "dind", "flights", "weather", "pca")
     images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(Settings()))
     site = sites.make_site(
         COMPONENTS="server registry worker-dind client",

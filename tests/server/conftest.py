@@ -178,3 +178,50 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def folder(tmp_path: Path, server: Server) -> Folder:
     return Folder(tmp_path, server)
+
+
+@pytest.fixture(scope="module")
+def samples(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """The client's own flows, published and registered for the pool `agent_pool`; `srv/` is their storage."""
+    folder = Folder(tmp_path_factory.mktemp("site"), server)
+    (folder.path / "flows").symlink_to(ROOT / "client" / "flows")
+    storage = folder.path / "srv"
+    folder.write(
+        "registration.yaml",
+        {
+            "owner": "samples",
+            "publish": {"source": "flows", "target": str(storage / "flows")},
+            "pools": [{"name": "agent_pool", "type": "process"}],
+            "concurrency_limits": [{"name": "weather-stations", "limit": 4}],
+            "blocks": [
+                {"type": "local-file-system", "name": "flow-storage", "values": {"basepath": str(storage / "results")}}
+            ],
+            "deployments": ["prefect.yaml"],
+        },
+    )
+    entries = [
+        {"name": name, "entrypoint": f"flows/{name}.py:{name}", "work_pool": {"name": "agent_pool"}}
+        for name in ("weather", "flights")
+    ]
+    step = {"prefect.deployments.steps.set_working_directory": {"directory": str(storage)}}
+    folder.write("prefect.yaml", {"pull": [step], "deployments": entries})
+    folder.states()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def worker(samples: Folder) -> Iterator[None]:
+    """A process worker of the samples' pool."""
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "agent_pool", "--type", "process"]
+    env = {**samples.server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    # The worker finds the flow where the registrar published it, and nowhere else.
+    with process(command, {**env, "PYTHONPATH": ""}, samples.path / "worker.log"):
+        yield
+
+
+@contextmanager
+def by_itself(folder: Folder, path: Path, code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A flow as a plain Python process that finds its packages in the folder `path` first."""
+    env = {**folder.server.environment, "PYTHONPATH": f"{path}:{ROOT / 'client'}"}
+    with process([sys.executable, "-c", code], env, folder.path / f"{path.name}.log") as started:
+        yield started

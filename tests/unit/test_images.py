@@ -22,15 +22,17 @@ REPO = Path(__file__).resolve().parents[2]
 IMAGES = ("prefect", "flows", "postgres", "redis")
 # What is made anew where an input of an image changes: the image itself, and all that begin with it.
 HEIRS = {
-    "debian": {"debian", "prefect", "flows", "postgres", "redis", "weather", "pca"},
-    "prefect": {"prefect", "flows", "weather", "pca"},
+    "debian": {"debian", "prefect", "flows", "postgres", "redis", "flights", "weather", "pca"},
+    "prefect": {"prefect", "flows", "flights", "weather", "pca"},
     "flows": {"flows"},
     "postgres": {"postgres"},
     "redis": {"redis"},
+    "flights": {"flights"},
     "weather": {"weather"},
     "pca": {"pca"},
 }
 FOLDERS = {name: f"images/{name}" for name in HEIRS} | {
+    "flights": "client/direct/flights",
     "weather": "client/direct/weather",
     "pca": "client/algorithms/pca",
 }
@@ -105,11 +107,11 @@ class TestReference:
         )
 
     def test_every_folder_with_a_dockerfile_is_a_job_image(self, root: Path) -> None:
-        assert images.jobs(root) == ["weather", "pca"]
+        assert images.jobs(root) == ["flights", "weather", "pca"]
         (root / "client/direct/count").mkdir()
-        assert images.jobs(root) == ["weather", "pca"]
+        assert images.jobs(root) == ["flights", "weather", "pca"]
         (root / "client/direct/count/Dockerfile").write_text("ARG PREFECT_IMAGE\n")
-        assert images.jobs(root) == ["count", "weather", "pca"]
+        assert images.jobs(root) == ["count", "flights", "weather", "pca"]
         assert images.reference("count", root).startswith("localhost/prefect-site/count:3.8.8-")
 
     def test_changes_with_a_new_and_with_a_renamed_file(self, root: Path) -> None:

@@ -37,7 +37,7 @@ def test_what_flows_run_in_is_loaded_unless_it_comes_from_the_registry(
 ) -> None:
     here_alone = 'test "$1" = image'
     log = docker_says(tmp_path, monkeypatch, inspect=here_alone, load="cat > /dev/null", save="echo layers")
-    for more, names in (("", ["flows", "weather", "pca"]), (REGISTRY, ["flows"])):
+    for more, names in (("", ["flows", "flights", "weather", "pca"]), (REGISTRY, ["flows"])):
         nested.prepare(load(tmp_path, more), WORKER_DIND)
         calls = log.read_text().splitlines()
         log.unlink()
@@ -111,7 +111,7 @@ class TestDoctor:
     def test_an_engine_that_lacks_images(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         docker_says(tmp_path, monkeypatch, ps="echo id", version="echo 26.1.5", inspect='test "$1" = image')
         images = " and ".join(nested.lacking(load(tmp_path), dockerworkers.dind(load(tmp_path).settings)))
-        assert images.count("localhost/prefect-site/") == 3
+        assert images.count("localhost/prefect-site/") == 4
         assert said(tmp_path) == [
             "ok   the engine of worker-dind answers: docker 26.1.5",
             f"note the engine of worker-dind lacks {images}; `make up` loads it",

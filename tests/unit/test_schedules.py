@@ -106,7 +106,7 @@ FILES = {
     "weather: {interval: 60}": f"schedules.yml: weather: this is no list of schedules; {EXAMPLE}",
     "weater: [{interval: 60}]": f"schedules.yml: weater: there is no such deployment; did you mean weather? {OWN}",
     "weather/weather: []": f"schedules.yml: weather/weather: there is no such deployment; did you mean weather? {OWN}",
-    "mine: []": f"schedules.yml: mine: there is no such deployment; there are weather {OWN}",
+    "mine: []": f"schedules.yml: mine: there is no such deployment; there are flights, weather {OWN}",
     "weather:\n  - {interval: 60, slug: a}\n  - {interval: 70, slug: a}": (
         "schedules.yml: weather[1].slug: 'a' stands twice; give each schedule a slug of its own"
     ),
@@ -160,7 +160,7 @@ def refuses(root: Path, capsys: Capture, *lines: str) -> None:
 
 
 def test_without_the_file_nothing_runs_by_itself(root: Path) -> None:
-    assert rendered(root) == {"weather": []}
+    assert rendered(root) == {"weather": [], "flights": []}
 
 
 @pytest.mark.parametrize("text", ["", "# weather:\n", "weather:\n  # - {interval: 60}\n", "weather: []\n"])
@@ -242,7 +242,7 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, capsys: Capture) -> 
     )
     (tmp_path / "als.yml").write_text("weather: [{interval: PT1H, paused: false}]", encoding="utf-8")
     assert main(command) == 0
-    assert rendered(tmp_path / "als") == {"weather": [{"interval": 3600, "active": True}]}
+    assert rendered(tmp_path / "als") == {"weather": [{"interval": 3600, "active": True}], "flights": []}
     text = env.read_text(encoding="utf-8")
     env.write_text(text.replace("=als.yml", f"={tmp_path / 'als.yml'}"), encoding="utf-8")
     assert main([*command, "--check"]) == 0
@@ -255,7 +255,7 @@ def test_a_changed_schedule_is_drift(root: Path, capsys: Capture) -> None:
     assert main(["--output", str(root)]) == 0
     (root / "schedules.yml").unlink()
     assert main(["--output", str(root)]) == 0
-    assert rendered(root) == {"weather": []}
+    assert rendered(root) == {"weather": [], "flights": []}
 
 
 def test_every_deployment_that_is_registered_takes_schedules(tmp_path: Path) -> None:
