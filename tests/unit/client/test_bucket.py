@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from registrar import block, bucket, deployment_file
 from registrar.registration import Block, Push
 
