@@ -15,13 +15,12 @@ import json
 import math
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from prefect import flow, runtime, task, unmapped
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.concurrency.sync import concurrency
-from prefect.filesystems import WritableFileSystem
 from prefect.results import get_result_store
 from pydantic import Field
 
@@ -178,7 +177,7 @@ def show(figures: Figures) -> None:
 
 def write(flow_run_id: str, name: str, content: bytes) -> None:
     """Put a file into this run's folder of the flow storage, where Prefect keeps the run's result too."""
-    storage = cast(WritableFileSystem, get_result_store().result_storage)
+    storage: Any = get_result_store().result_storage
     storage.write_path(f"weather/{flow_run_id}/{name}", content)
 
 

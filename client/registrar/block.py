@@ -56,13 +56,20 @@ def check(block: Block, blocks: list[Block]) -> Iterator[str]:
     known = {field.alias or name for name, field in fields.items()} | set(fields)
     unknown = [key for key in block.values if key not in known]
     yield from (f"{where}: values.{key}: unknown key{nearest(key, known)}" for key in unknown)
-    present = {(other.type, other.name): other for other in blocks[: blocks.index(block)]}
-    lacking = [key for key, other in references(block).items() if other not in present]
+    above = {(other.type, other.name): other for other in blocks[: blocks.index(block)]}
+    others = {key: above.get(other) for key, other in references(block).items()}
+    lacking = [key for key, other in others.items() if other is None]
     yield from (f"{where}: values.{key}: names a block that does not stand above this one" for key in lacking)
-    if not unknown and not lacking:
-        others = {key: present[other] for key, other in references(block).items()}
-        made = {key: known_types(other.type)[other.type](**other.values) for key, other in others.items()}
-        yield from (f"{where}: {line}" for line in value_faults(kinds[block.type], block.values | made))
+    named = {key: other for key, other in others.items() if other}
+    # What is wrong with another block is said of that one.
+    if not unknown and not lacking and not any(list(check(other, blocks)) for other in named.values()):
+        made = {key: kind_of(other)(**other.values) for key, other in named.items()}
+        yield from (f"{where}: {line}" for line in value_faults(kind_of(block), block.values | made))
+
+
+def kind_of(block: Block) -> type[PrefectBlock]:
+    """The type of a block whose type is known."""
+    return known_types(block.type)[block.type]
 
 
 def references(block: Block) -> dict[str, tuple[str, str]]:
@@ -84,7 +91,7 @@ def value_faults(kind: type[PrefectBlock], values: dict[str, Any]) -> list[str]:
 
 def apply(client: SyncPrefectClient, block: Block) -> Outcome:
     """Make the block, or change what differs."""
-    name, kind = f"{block.type}/{block.name}", known_types(block.type)[block.type]
+    name, kind = f"{block.type}/{block.name}", kind_of(block)
     # As a block that the server has, it is saved by reference: its secrets are kept once.
     others = {key: known_types(type_)[type_].load(other) for key, (type_, other) in references(block).items()}
     wanted = kind(**(block.values | others))

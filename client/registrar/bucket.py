@@ -64,7 +64,7 @@ def apply(push: Push) -> Outcome:
 @contextmanager
 def refusals(push: Push, server: str) -> Iterator[None]:
     """Raise RegistrarError for what the S3 server refuses, or where it does not answer."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
     try:
         yield

@@ -53,8 +53,8 @@ KEPT = {"flows", "results", "work", "launcher"}
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
-    "client": SITE, "reaper": SITE, "recovery": SITE, "registry": SITE, "storage": SITE, "dind": SITE | {"engine"}, "podman": SITE,
-    "socket-proxy": {"engine"},
+    "client": SITE, "reaper": SITE, "recovery": SITE, "registry": SITE, "storage": SITE, "dind": SITE | {"engine"},
+    "podman": SITE, "socket-proxy": {"engine"},
 }  # fmt: skip
 
 

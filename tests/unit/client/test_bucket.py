@@ -81,3 +81,9 @@ class TestBlockThatNamesAnother:
         assert list(block.check(both[1], both)) == [
             "block s3-bucket/results: values.bucket_name: should be a valid string"
         ]
+
+    def test_what_is_wrong_with_the_other_is_said_of_that_one(self) -> None:
+        wrong = LOGIN.model_copy(update={"values": {"no_such": 1}})
+        both = [wrong, results()]
+        assert list(block.check(both[1], both)) == []
+        assert len(list(block.check(both[0], both))) == 1
