@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stack import processworkers, registry, textfile
+from stack import processworkers, registry, storage, textfile
 from stack.authority import CLIENT as CLIENT_USAGE
 from stack.authority import SERVER as SERVER_USAGE
 from stack.authority import Authority
-from stack.components import AGENT, CLIENT, REGISTRY, SERVER, WORKER_DIND, Component
+from stack.components import AGENT, CLIENT, REGISTRY, SERVER, STORAGE, WORKER_DIND, Component
 from stack.context import redis_string, redis_url
 from stack.errors import SiteError
 from stack.files import MOUNTED_SECRET, SECRET_FOLDER, File
@@ -45,7 +45,9 @@ def _texts(component: Component, site: Settings, root: Path) -> dict[str, str]:
         return _server(site)
     if component == REGISTRY:
         return {"htpasswd": _htpasswd(site, root)}
-    more = {CLIENT: _registry_login, AGENT: _of_workers}.get(component)
+    if component == STORAGE:
+        return {"STORAGE_ACCESS_KEY": site.STORAGE_ACCESS_KEY, "STORAGE_SECRET_KEY": site.STORAGE_SECRET_KEY}
+    more = {CLIENT: _of_blocks, AGENT: _of_workers}.get(component)
     return _login(site) | (more(site) if more else {})
 
 
@@ -55,9 +57,10 @@ def _of_workers(site: Settings) -> dict[str, str]:
     return {name: textfile.read(path, "file for SSH", "in .env") for name, path in secrets.items()}
 
 
-def _registry_login(site: Settings) -> dict[str, str]:
-    """For the registrar, who makes a block of it: workers and flows ask the API, and have it in no environment."""
-    return {"REGISTRY_PASSWORD": site.REGISTRY_PASSWORD} if registry.has_login(site) else {}
+def _of_blocks(site: Settings) -> dict[str, str]:
+    """For the registrar, who makes blocks of them: workers and flows ask the API, and have them in no environment."""
+    password = {"REGISTRY_PASSWORD": site.REGISTRY_PASSWORD} if registry.has_login(site) else {}
+    return password | ({"STORAGE_SECRET_KEY": site.STORAGE_SECRET_KEY} if storage.is_bucket(site) else {})
 
 
 def _htpasswd(site: Settings, root: Path) -> str:

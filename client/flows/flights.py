@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast
 from prefect import State, flow, runtime, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.filesystems import LocalFileSystem
+from prefect.results import get_result_store
 from prefect.states import Failed
 from pydantic import Field
 
@@ -31,7 +31,6 @@ YEAR = 2013
 ALL_MONTHS = tuple(range(1, 13))
 LATE_MIN = 15  # what the bureau calls late: 15 minutes after the time in the schedule, or more
 TIMEZONE = "America/New_York"
-FLOW_STORAGE = "flow-storage"
 KM_PER_MILE = 1.609344  # exact
 COLUMNS = (
     "month", "dep_time", "dep_delay", "arr_delay", "carrier", "flight", "origin", "dest", "distance", "minute",
@@ -115,15 +114,16 @@ def load(table: pd.DataFrame, path: str) -> None:
         raise ValueError(f"{path}: what was read back is not what was written")
 
 
-def storage() -> LocalFileSystem:
-    return cast(LocalFileSystem, LocalFileSystem.load(FLOW_STORAGE))
+def storage() -> Any:
+    """Where Prefect keeps the run's result too."""
+    return get_result_store().result_storage
 
 
 def stored(path: str) -> pd.DataFrame:
     """A file of the flow storage."""
     import pandas as pd
 
-    return pd.read_parquet(io.BytesIO(cast(bytes, storage().read_path(path))), engine="pyarrow")
+    return pd.read_parquet(io.BytesIO(storage().read_path(path)), engine="pyarrow")
 
 
 def figures(table: pd.DataFrame, month: int, late_min: int, path: str) -> MonthFigures:
@@ -156,12 +156,8 @@ def month_of_flights(month: Month, airports: Airports, late_min: Minutes, folder
     return told
 
 
-@flow(
-    name="flights",
-    persist_result=True,
-    result_storage=f"local-file-system/{FLOW_STORAGE}",
-    result_serializer="json",
-)
+# Where results are kept is said by PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, which the work pools give to every run.
+@flow(name="flights", persist_result=True, result_serializer="json")
 def flights(
     months: Months = ALL_MONTHS, airports: Airports = ("EWR", "JFK", "LGA"), late_min: Minutes = LATE_MIN
 ) -> list[MonthFigures] | State[Any]:

@@ -76,6 +76,13 @@ ODD = (
     {"COMPONENTS": "agent", "AGENT_POOLS": "slurm conda", "SERVER_AUTH": "false", "CONDA_IMAGE": "conda:1"} | REMOTE,
     {"CLIENT_CONCURRENCY_LIMITS": ""},
     {"CLIENT_CONCURRENCY_LIMITS": "null=1,1.0=2,yes=3"},
+    {"COMPONENTS": "server storage agent worker-docker client", "CLIENT_STORAGE": "s3"},
+    {
+        "CLIENT_STORAGE": "s3",
+        "STORAGE_S3_URL": "https://s3.example.org",
+        "STORAGE_SECRET_KEY": "key-that-stands-nowhere",
+    },
+    {"COMPONENTS": "server worker-docker worker-podman client", "CLIENT_STORAGE": "image"},
     {"BASE_IMAGE_REDIS": "[::1]:5000/redis:7.2.12"},
 )
 

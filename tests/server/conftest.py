@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "client"), str(ROOT)]
 LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 300
+# What a rendered work pool gives to its runs.
+STORAGE = {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": "local-file-system/flow-storage"}
 # SQLite on a busy machine is late, and would be answered for with a 503.
 PATIENCE = {"PREFECT_SERVER_DATABASE_TIMEOUT": "45", "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30"}
 
@@ -213,7 +215,7 @@ def samples(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
 def worker(samples: Folder) -> Iterator[None]:
     """A process worker of the samples' pool."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "agent_pool", "--type", "process"]
-    env = {**samples.server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    env = {**samples.server.environment, **STORAGE, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     # The worker finds the flow where the registrar published it, and nowhere else.
     with process(command, {**env, "PYTHONPATH": ""}, samples.path / "worker.log"):
         yield
@@ -222,6 +224,6 @@ def worker(samples: Folder) -> Iterator[None]:
 @contextmanager
 def by_itself(folder: Folder, path: Path, code: str) -> Iterator[subprocess.Popen[bytes]]:
     """A flow as a plain Python process that finds its packages in the folder `path` first."""
-    env = {**folder.server.environment, "PYTHONPATH": f"{path}:{ROOT / 'client'}"}
+    env = {**folder.server.environment, **STORAGE, "PYTHONPATH": f"{path}:{ROOT / 'client'}"}
     with process([sys.executable, "-c", code], env, folder.path / f"{path.name}.log") as started:
         yield started
