@@ -17,8 +17,9 @@ SUFFIX = ".bundle.tar.gz"
 
 def bundle(site: Site, to: Path | None) -> None:
     """Writes the bundle of a site that is rendered: to the file named, or SITE.bundle.tar.gz. All of it or nothing."""
-    target = (to or Path(f"{site.settings.SITE}{SUFFIX}")).resolve()
-    _refuse(target)
+    name = f"{site.settings.SITE}{SUFFIX}"
+    target = (to or Path(name)).resolve()
+    _refuse(target, name)
     began = time.monotonic()
     kind = engine.choose(site.root)
     if kind == CONTAINERS:
@@ -31,9 +32,9 @@ def bundle(site: Site, to: Path | None) -> None:
     _say_what(site, target, time.monotonic() - began)
 
 
-def _refuse(target: Path) -> None:
+def _refuse(target: Path, name: str) -> None:
     if target.is_dir():
-        raise SiteError(f"{target}: a folder; name the file to write, for example --to {target.name}/{SUFFIX[1:]}")
+        raise SiteError(f"{target}: a folder; name the file to write, for example --to {target.name}/{name}")
     if not target.parent.is_dir():
         raise SiteError(f"{target.parent}: there is no such folder; make it, or name another file with --to")
 
@@ -69,7 +70,7 @@ def _say_what(site: Site, target: Path, seconds: float) -> None:
     for line in bundle_files.left_out(site):
         print(line)
     print(f"{target}: {size(target.stat().st_size)} after {seconds:.0f} s, sha256 {digest}")
-    print("it holds the site's .env with every secret: whoever reads it has the site; only you can, as it lies there")
+    print("it holds .env with every secret of the site: who can read it has the site (its mode is 0600)")
     print(f"on the other machine: tar xzf {target.name} {LOADER} && python3 {LOADER} {target.name}")
 
 

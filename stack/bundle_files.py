@@ -17,6 +17,12 @@ OVERRIDE = "compose.override.yaml"
 # Settings that name a file of this machine.
 FILES = ("EXTRA_CA_BUNDLE", "REGISTRY_CERTIFICATE", "REGISTRY_KEY", "REGISTRY_CA")
 
+# What `load` is made of, which runs where no package is.
+LOADER_MODULES = (
+    *("__init__", "cli", "engine", "errors", "lock"),
+    *("bundle_format", "bundle_load", "bundle_read", "bundle_stream"),
+)
+
 
 def tree(site: Site, kind: str) -> list[File]:
     """All files, by their paths in a site that is rendered beside its `render.py`, which is what a loaded one is.
@@ -67,18 +73,7 @@ def _schedules_elsewhere(settings: Settings) -> dict[str, str]:
 
 def loader() -> list[File]:
     """`python3 load FILE`: a folder that Python runs, with the part of this package that needs no other."""
-    names = (
-        "__init__",
-        "bundle_format",
-        "bundle_load",
-        "bundle_read",
-        "bundle_stream",
-        "cli",
-        "engine",
-        "errors",
-        "lock",
-    )
-    modules = [REPO / "stack" / f"{name}.py" for name in names]
+    modules = [REPO / "stack" / f"{name}.py" for name in LOADER_MODULES]
     return [
         File("__main__.py", (Path(__file__).parent / "bundle_main.py").read_bytes()),
         *(File(f"stack/{path.name}", path.read_bytes()) for path in modules),

@@ -20,8 +20,8 @@ AGAIN = "copy it again from where it was made"
 
 def manifest(archive: Path) -> Manifest:
     """The first file of the archive. Raises SiteError where that is not a manifest of this format."""
-    with _refused(archive) as at:
-        for member, stream in _members(archive, at):
+    with _refused(archive):
+        for member, stream in _members(archive):
             if member.name == MANIFEST:
                 return _parsed(archive, stream.read())
             break
@@ -39,8 +39,8 @@ def verify(archive: Path, report: Callable[[str], None]) -> None:
     """Reads all of it and changes nothing. Raises SiteError with every file that is not as it was bundled."""
     found: dict[str, str] = {}
     listed: dict[str, str] | None = None
-    with _refused(archive) as at:
-        for member, stream in _members(archive, at):
+    with _refused(archive):
+        for member, stream in _members(archive):
             if member.name == SUMS:
                 listed = {name: digest for digest, _, name in (line.partition("  ") for line in _lines(stream))}
             elif member.isfile():
@@ -54,8 +54,8 @@ def verify(archive: Path, report: Callable[[str], None]) -> None:
 
 def unpack(archive: Path, root: Path, images: Callable[[IO[bytes], int], None]) -> None:
     """Writes the site's folder to `root`, and hands over the images. Of an archive that was verified."""
-    with _refused(archive) as at:
-        for member, stream in _members(archive, at):
+    with _refused(archive):
+        for member, stream in _members(archive):
             path = PurePosixPath(member.name)
             if path.parts[0] == SITE:
                 _write(root / path.relative_to(SITE), member, stream)
@@ -79,12 +79,11 @@ def _lines(stream: IO[bytes]) -> list[str]:
     return stream.read().decode("utf-8", "replace").splitlines()
 
 
-def _members(archive: Path, at: list[str]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """Each file and folder with its content, in one pass; `at` gets the name of the one that is being read."""
+def _members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """Each file and folder with its content, in one pass."""
     seen: set[str] = set()
     with gzip.open(archive) as plain, tarfile.open(fileobj=plain, mode="r|", bufsize=CHUNK) as tar:
         for member in tar:
-            at.append(member.name)
             if not _belongs(member) or member.name in seen:
                 raise SiteError(f"{archive}: {member.name} has no place in a bundle; do not use this archive")
             seen.add(member.name)
@@ -105,12 +104,11 @@ def _belongs(member: tarfile.TarInfo) -> bool:
 
 
 @contextmanager
-def _refused(archive: Path) -> Iterator[list[str]]:
-    """What Python says of a damaged archive, in one line with the archive's name and the place in it."""
-    at = ["its beginning"]
+def _refused(archive: Path) -> Iterator[None]:
+    """What Python says of a damaged archive, in one line with the archive's name."""
     try:
-        yield at
+        yield
     except EOFError:
-        raise SiteError(f"{archive}: ends too early, after {at[-1]} began; {AGAIN}") from None
+        raise SiteError(f"{archive}: ends too early; {AGAIN}") from None
     except (gzip.BadGzipFile, zlib.error, tarfile.TarError):
-        raise SiteError(f"{archive}: damaged at {at[-1]}, or no bundle of a site; {AGAIN}") from None
+        raise SiteError(f"{archive}: damaged, or no bundle of a site; {AGAIN}") from None
