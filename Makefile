@@ -1,10 +1,16 @@
 # `make help` lists the targets. ENV and OUTPUT name another site: make up ENV=sites/als.env OUTPUT=sites/als
 .DEFAULT_GOAL := help
-.PHONY: help up down render doctor trust-registry registry-gc engine browser test lint bench lock clean
+.PHONY: help up down render doctor trust-registry registry-gc bundle load engine browser test lint bench lock clean
 
 PYTHON ?= python3
 SITE := $(if $(ENV),--env $(ENV)) $(if $(OUTPUT),--output $(OUTPUT))
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
+
+# A bundle brings the packages along; where it was loaded, there may be no network.
+ifneq ($(wildcard wheels),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := wheels
+endif
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +32,12 @@ trust-registry: .venv ## as root: let this machine's engine use the registry by 
 
 registry-gc: ## free the space of what was deleted in the registry, which is down meanwhile
 	@sh $(or $(OUTPUT),.)/registry/collect-garbage.sh
+
+bundle: .venv ## all that `make up` needs without a network, in one file (TO=FILE), secrets included
+	@.venv/bin/python render.py bundle $(SITE) $(if $(TO),--to $(TO))
+
+load: ## FILE=...: check a bundle, put its site into a new folder (OUTPUT=...), load its images, make up
+	@$(PYTHON) render.py load $(FILE) $(if $(OUTPUT),--output $(OUTPUT))
 
 engine: ## install and start a Docker Engine (Debian or Ubuntu, root)
 	@images/engine.sh

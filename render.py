@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 VENV_PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
+WITHOUT = "load"  # the command for a machine that has no packages yet
 NEEDED = ("croniter", "dateutil", "dotenv", "jinja2", "pydantic", "tzdata", "yaml")
 
 
 def main() -> int:
     """Runs with the packages of the interpreter at hand, else with those of `make .venv`."""
-    if all(importlib.util.find_spec(name) for name in NEEDED):
+    if sys.argv[1:2] == [WITHOUT] or all(importlib.util.find_spec(name) for name in NEEDED):
         from stack.cli import main as cli
 
         return cli()

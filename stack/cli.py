@@ -6,10 +6,13 @@ import sys
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stack import envfile, site
 from stack.errors import SiteError
-from stack.site import REPO, Site
+
+# `load` runs where no package is installed: what needs one is imported where it is used.
+if TYPE_CHECKING:
+    from stack.site import Site
 
 DRIFT = 1  # exit status of --check where a render would change something
 FAULT = 1
@@ -27,6 +30,9 @@ Renders a Prefect site from one .env: Compose files, work pool templates, deploy
   python render.py up                 render, images, containers (or processes), registration, one sample run
   python render.py down               stop all of it; data stays
   python render.py trust              as root: let this machine's engine use the site's registry
+  python render.py bundle [--to FILE] all that `up` needs on a machine without a network, in one file, secrets included
+  python render.py load FILE [--output FOLDER]
+                                      there: check the file, put the site into a new folder, load its images, `make up`
 """
 
 
@@ -61,6 +67,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command != "render" and (options.check or options.diff):
         parser.error(f"--check and --diff belong to render; {options.command} takes neither")
+    if (options.command == "load") != bool(options.file):
+        parser.error("load, and nothing else, takes the FILE of a bundle: load FILE")
+    if options.to and options.command != "bundle":
+        parser.error(f"--to belongs to bundle; {options.command} does not take it")
+    if options.env and options.command == "load":
+        parser.error("load takes no --env; the settings are in the bundle")
     return options
 
 
@@ -69,22 +81,26 @@ def _parser() -> argparse.ArgumentParser:
         "render.py", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("command", nargs="?", default="render", choices=COMMANDS, help="default: render")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="load: the bundle")
     parser.add_argument("--env", type=Path, metavar="FILE", help="the site's settings (default: .env beside render.py)")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where the site is written (default: beside render.py)"
     )
+    parser.add_argument("--to", type=Path, metavar="FILE", help="bundle: the file (default: SITE.bundle.tar.gz, here)")
     parser.add_argument("--check", action="store_true", help="render: exit 1 on drift, write nothing")
     parser.add_argument("--diff", action="store_true", help="render: show the drift, write nothing")
     return parser
 
 
-def _load(options: argparse.Namespace) -> Site:
+def _load(options: argparse.Namespace) -> "Site":
+    from stack import envfile, site
+
     if options.env and not options.output:
         raise SiteError(
             "--env names another site: say with --output which folder it is for, for example --output sites/als"
         )
-    env = options.env or (options.output / ".env" if options.output else REPO / ".env")
-    root = options.output or REPO
+    root = options.output or site.REPO
+    env = options.env or root / ".env"
     if options.env and not envfile.exists(options.env):
         raise SiteError(f"{options.env}: there is no such file; make it with `cp .env.example {options.env}`")
     return site.load(env, root)
@@ -102,8 +118,10 @@ def _render(options: argparse.Namespace) -> int:
     return 0
 
 
-def write(rendered: Site) -> None:
+def write(rendered: "Site") -> None:
     """Writes the site and says what changed."""
+    from stack import site
+
     for component in rendered.leaving:
         stop = f"docker compose -p {component.project(rendered.settings.SITE)} down"
         print(f"{component.name} is no longer in COMPONENTS; what still runs of it ends with: {stop}")
@@ -115,7 +133,7 @@ def write(rendered: Site) -> None:
     print(_summary(rendered))
 
 
-def _summary(rendered: Site) -> str:
+def _summary(rendered: "Site") -> str:
     names = " ".join(component.name for component in rendered.components)
     gone = sum(change.kind == "gone" for change in rendered.changes)
     changed = f"{len(rendered.changes) - gone} of {len(rendered.plan)} files written" + (
@@ -152,10 +170,28 @@ def _trust(options: argparse.Namespace) -> int:
     return trust.trust(_load(options))
 
 
+def _bundle(options: argparse.Namespace) -> int:
+    from stack import bundle
+
+    rendered = _load(options)
+    write(rendered)
+    bundle.bundle(rendered, options.to)
+    return 0
+
+
+def _load_bundle(options: argparse.Namespace) -> int:
+    from stack import bundle_load
+
+    bundle_load.load(options.file, options.output)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "render": _render,
     "doctor": _doctor,
     "up": _up,
     "down": _down,
     "trust": _trust,
+    "bundle": _bundle,
+    "load": _load_bundle,
 }

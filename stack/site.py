@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -182,8 +183,12 @@ def _sources(site: Settings, root: Path) -> list[File]:
     if root == REPO:
         return []
     of_components = {source for component in chosen(site.COMPONENTS) for source in component.sources}
-    wanted = {IMAGES} | of_components | set(processworkers.sources(site))
-    return [_copy(path) for source in sorted(wanted) for path in _files_below(REPO / source)]
+    return copies({IMAGES} | of_components | set(processworkers.sources(site)), REPO)
+
+
+def copies(sources: Iterable[str], base: Path) -> list[File]:
+    """The files below paths of a folder, as they would lie in another."""
+    return [_copy(path, base) for source in sorted(sources) for path in _files_below(base / source)]
 
 
 def _files_below(path: Path) -> list[Path]:
@@ -192,6 +197,6 @@ def _files_below(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
-def _copy(path: Path) -> File:
+def _copy(path: Path, base: Path) -> File:
     mode = files.PUBLIC | (path.stat().st_mode & 0o111)
-    return File(path.relative_to(REPO).as_posix(), path.read_bytes(), mode)
+    return File(path.relative_to(base).as_posix(), path.read_bytes(), mode)

@@ -6,13 +6,14 @@ from stack import compose, engine, images, nested, processes, profile, push, reg
 from stack.components import ALL, CLIENT, SERVER, WORKERS
 from stack.context import bases
 from stack.engine import CONTAINERS
-from stack.site import Site
+from stack.named_images import named
+from stack.site import REPO, Site
 
 
 def up(site: Site) -> int:
     kind = engine.choose(site.root)
     print(f"site {site.settings.SITE} runs in {engine.DESCRIPTION[kind]}")
-    prepare, start = (_make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
+    prepare, start = (make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
     prepare(site)
     # Before the first start: one that fails half-way has its data on this kind already.
     engine.record(site.root, kind)
@@ -49,10 +50,13 @@ def _up_containers(site: Site) -> None:
     _say_registry(site)
 
 
-def _make_images(site: Site) -> None:
+def make_images(site: Site) -> None:
+    """Those of this bundle that the site's files name, and its job images: a variant has fewer than its components."""
     settings = site.settings
-    names = dict.fromkeys([name for each in site.components for name in each.images] + push.names(site))
-    wanted = [name for name in names if not (name == "flows" and settings.AGENT_IMAGE)]
+    used = set(named(site.plan))
+    names = dict.fromkeys(name for each in site.components for name in each.images)
+    mine = [name for name in names if images.reference(name, REPO, bases(settings)) in used]
+    wanted = dict.fromkeys(mine + push.names(site))
     bundle = Path(settings.EXTRA_CA_BUNDLE) if settings.EXTRA_CA_BUNDLE else None
     labels = settings.SITE_LABELS
     images.ensure(wanted, site.root, settings.BASE_IMAGES, bundle, labels, report=_say, bases=bases(settings))

@@ -16,6 +16,9 @@ LABELS = [f"--label={name}={value}" for name, value in sites.LABELS.items()]
 # Of its own, so that no address of a container there is also one here.
 SUBNETS = ("--bip=10.215.0.1/24", "--default-address-pool=base=10.216.0.0/16,size=24")
 
+# Without that of the image's own Prefect.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -31,6 +34,12 @@ class Machine:
 
     def docker(self, *arguments: str, **environment: str) -> str:
         return checked("docker", *arguments, DOCKER_HOST=self.engine, **environment)
+
+    def inside(self, folder: Path, command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """A line of shell typed on the machine itself, which has what its distribution gives, and nothing of ours."""
+        given = [f"--env={name}={value}" for name, value in ({"PATH": PATH} | environment).items()]
+        typed = ["docker", "exec", *given, f"--workdir={folder}", self.name, "sh", "-c", command]
+        return subprocess.run(typed, capture_output=True, text=True, check=False)
 
     def carry(self, *references: str) -> None:
         """`docker save` here, `docker load` there."""
@@ -48,16 +57,17 @@ class Machine:
 
 
 @contextmanager
-def second_engine(folder: Path) -> Iterator[Machine]:
-    """A machine with nothing on its engine."""
+def second_engine(folder: Path, *more: str, internal: bool = False) -> Iterator[Machine]:
+    """A machine with nothing on its engine; `more` are options of its container, `internal` is one without egress."""
     name = f"machine-{os.getpid()}"
     machine = Machine(name, folder, f"unix://{folder}/docker.sock")
     images.ensure(["dind"], REPO, "auto", None, {}, report=print)
     image = images.reference("dind", REPO)
     options = [*LABELS, "--init", f"--name={name}", f"--network={name}", "--privileged", f"--volume={folder}:{folder}"]
+    options += more
     # The group of whoever runs this may use the socket, as on a machine of theirs.
     sockets = [f"--host={machine.engine}", "--host=unix:///var/run/docker.sock", f"--group={os.getgid()}"]
-    checked("docker", "network", "create", *LABELS, name)
+    checked("docker", "network", "create", *LABELS, *(["--internal"] if internal else []), name)
     try:
         checked("docker", "run", "--detach", *options, image, "machine", *sockets, *SUBNETS)
         running.until("the second engine answers", lambda: _answers(machine.engine), 60)
