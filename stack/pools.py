@@ -64,7 +64,7 @@ def _environment(workers: DockerWorkers, site: Settings) -> dict[str, str]:
             "SITE_HOME": STORAGE,
             "SITE_WORK_DIR": f"{STORAGE}/work",
             "SITE_LABELS": ",".join(f"{name}={value}" for name, value in site.SITE_LABELS.items()),
-            "PYTHONPATH": STORAGE,
+            "PYTHONPATH": storage.python_path(site, STORAGE),
             "SITE_NETWORK": workers.network,
             "SITE_HOST_PATHS": ":".join(workers.bind_paths),
         }

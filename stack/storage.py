@@ -12,6 +12,8 @@ CREDENTIALS_TYPE, CREDENTIALS = "aws-credentials", "site-storage"
 CREDENTIALS_REFERENCE = f"{{{{ prefect.blocks.{CREDENTIALS_TYPE}.{CREDENTIALS} }}}}"
 # By this a run knows which version of the flow code in the bucket is its own; the registrar says which is the newest.
 CODE_VERSION = "SITE_FLOWS_VERSION"
+# Where containers have the name of Prefect's plugin for S3 (images/prefect/Dockerfile).
+PLUGIN = "/opt/prefect-aws"
 
 
 def is_bucket(site: Settings) -> bool:
@@ -34,6 +36,11 @@ def block_type(site: Settings) -> str:
 def run_environment(site: Settings) -> dict[str, str]:
     """What every run has in its environment, so that a flow which names no storage leaves its results there."""
     return {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": f"{block_type(site)}/{BLOCK}"}
+
+
+def python_path(site: Settings, code: str) -> str:
+    """PYTHONPATH of what runs flows in containers: the code, and the plugin where there is a bucket."""
+    return f"{code}:{PLUGIN}" if is_bucket(site) else code
 
 
 def code_environment(site: Settings) -> dict[str, str]:
