@@ -1,12 +1,13 @@
 """Prefect's Docker worker, made to say what mends a job that cannot start: `python docker_worker.py worker start ...`.
 
 Prefect reports such a run as Crashed with the engine's bare words, as the Docker SDK has them. This worker reports it
-with what the reader can do about it. The arguments are those of `prefect`, which finds this class under the name of the
-one that it stands in for.
+with what the reader can do about it, and gives each attempt of a run a container's name of its own. The arguments are
+those of `prefect`, which finds this class under the name of the one that it stands in for.
 """
 
 import os
 import re
+import secrets
 import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,12 +28,13 @@ warnings.filterwarnings("ignore", message="Type 'DockerWorker'")
 
 
 class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefect ships no types for it
-    """A Docker worker whose crashed runs say what to mend."""
+    """A Docker worker whose crashed runs say what to mend, and can be run again on any engine."""
 
     async def run(
         self, flow_run: "FlowRun", configuration: prefect_worker.DockerWorkerJobConfiguration, task_status: Any = None
     ) -> prefect_worker.DockerWorkerResult:
         """Raises EngineError for what the engine, its proxy or a registry refused, anything else as it comes."""
+        configuration.name = of_its_own(configuration.name)
         try:
             return await super().run(flow_run, configuration, task_status)
         except Exception as error:
@@ -40,6 +42,12 @@ class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefec
             if told is None:
                 raise
             raise EngineError(told.status, f"no container of {configuration.image}: {told}") from None
+
+
+def of_its_own(name: str | None) -> str | None:
+    """The name with an end that no other has. The container of an earlier attempt, which was killed, has the run's name
+    until the run is over: Prefect then tries another one where Docker says so, and fails at Podman's words for it."""
+    return name and f"{name[:200]}-{secrets.token_hex(4)}"
 
 
 def mended(error: Exception, image: str) -> EngineError | None:

@@ -112,6 +112,13 @@ def test_what_it_does_not_know_is_left_as_it_is(error: Exception) -> None:
     assert docker_worker.mended(error, IMAGE) is None
 
 
+def test_two_attempts_of_a_run_have_containers_of_different_names() -> None:
+    first, second = (docker_worker.of_its_own("swift-owl") for _ in range(2))
+    assert first != second
+    assert str(first).startswith("swift-owl-")
+    assert docker_worker.of_its_own(None) is None
+
+
 def test_prefect_finds_it_as_its_docker_worker() -> None:
     command = [sys.executable, str(REPO / "worker-docker/docker_worker.py"), "worker", "start", "--help"]
     done = subprocess.run(
