@@ -193,7 +193,7 @@ def test_an_engine_that_was_away_is_found_again(dind: Dind) -> None:
 
 
 def test_down_leaves_no_container_and_no_network(dind: Dind) -> None:
-    running_one = dind.launch(local("flows"), ["sleep", "600"])
+    running_one = dind.launch(local("flows"), ["sh", "-c", "exec sleep 600"])
     label = f"--filter=label={FLOW_RUN}={running_one}"
     running.until("a flow container and its own", lambda: len(dind.ask("ps", "--quiet", label).split()) == 2)
     dind.site.render("down")
