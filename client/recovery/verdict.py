@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recovery.recovery_env import Patience
-from recovery.runs import CRASHED, Run, State
+from recovery.runs import CRASHED, SCHEDULED, Run, State
 
 SUBMITTING = "Submitting"
 PAUSES_GROW, LONGEST_PAUSE = 6, timedelta(minutes=5)
@@ -76,7 +76,7 @@ def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: 
     """
     if not run.deployment or not max_retries or _is_told(run.state.message):
         return None
-    crashes = sum(state.type == CRASHED and not _is_told(state.message) for state in history)
+    crashes = _crashes(history)
     if crashes > max_retries:
         return Over(
             f"Crashed {_times(crashes)} and is not run again (MAX_CRASH_RETRIES={max_retries}). "
@@ -86,6 +86,18 @@ def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: 
         at=_next_start(run, crashes, patience),
         message=f"Runs again, retry {crashes} of {max_retries}, since it crashed: {_reason(run)}",
     )
+
+
+def _crashes(history: Sequence[State]) -> int:
+    """How many attempts crashed. What is told of a run that waits for its next one is told of the one before: a process
+    worker hears of a killed run twice, and may be late with the second time."""
+    crashes, begun = 0, True
+    for state in history:
+        if state.type != CRASHED:
+            begun = begun or state.type != SCHEDULED
+        elif begun and not _is_told(state.message):
+            crashes, begun = crashes + 1, False
+    return crashes
 
 
 def _next_start(run: Run, crashes: int, patience: Patience) -> datetime:

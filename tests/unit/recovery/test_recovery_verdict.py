@@ -129,6 +129,13 @@ def test_a_run_that_somebody_retried_by_hand_and_that_crashes_once_more_is_over(
     assert verdict.message.startswith("Crashed 4 times ")
 
 
+def test_a_crash_that_is_told_again_of_a_run_that_waits_is_no_other_one() -> None:
+    history = [*crashed(1), state("SCHEDULED"), state("CRASHED", KILLED)]
+    assert after_crash(run(history[-1]), history, 2, PATIENCE) == Again(
+        DUE, f"Runs again, retry 1 of 2, since it crashed: {KILLED}"
+    )
+
+
 def test_a_crash_without_a_reason_says_so() -> None:
     history = crashed(1, message="")
     verdict = after_crash(run(history[-1]), history, 2, PATIENCE)
