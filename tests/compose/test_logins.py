@@ -27,6 +27,11 @@ services:
   postgres: {{ports: ["127.0.0.1:{postgres}:5432"], networks: [data, site]}}
   redis: {{ports: ["127.0.0.1:{redis}:6379"]}}
 """
+REFUSED = (
+    'PostgreSQL refuses this site: password authentication failed for user "prefect"; '
+    "it keeps the database, user and password that it was made with, whatever .env says now; "
+    "docs/troubles.md, 'A database password was changed', says how to tell it"
+)
 Result = TypeVar("Result")
 
 
@@ -126,6 +131,11 @@ def test_the_site_itself_logs_in(site_factory: SiteFactory, site_images: None) -
     site = site_factory(SERVER_DATABASE_PASSWORD="".join(NASTY), SERVER_REDIS_PASSWORD="".join(reversed(NASTY)))
     site.compose("server", "up", "--detach", "--wait", "postgres", "redis")
     assert "Migrations succeeded!" in site.compose("server", "run", "--rm", "migrate").stdout
+
+    site.set(SERVER_DATABASE_PASSWORD="another")  # of which PostgreSQL knows nothing
+    site.render()
+    done = site.compose("server", "run", "--rm", "--no-TTY", "migrate", check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, REFUSED)
 
 
 def test_a_changed_redis_password_counts_from_the_next_up(site_factory: SiteFactory, site_images: None) -> None:
