@@ -7,6 +7,7 @@ the parent knows, run by a process worker of their own.
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -110,11 +111,7 @@ class Laboratory:
 
     def start(self, *steps: dict[str, Any]) -> Run:
         """A run of the parent flow."""
-        deployment = self.folder.server.named("deployments", "launch_parent_flow")
-        assert deployment
-        body = {"parameters": {"params_list": list(steps)}, "state": {"type": "SCHEDULED"}}
-        path = f"/deployments/{deployment['id']}/create_flow_run"
-        return Run(self.folder, str(self.folder.server.api.post(path, json=body).raise_for_status().json()["id"]))
+        return start(self.folder, "launch_parent_flow", params_list=list(steps))
 
     def said(self, name: str) -> list[dict[str, Any]]:
         """What each run of a step was told."""
@@ -180,6 +177,17 @@ class Run:
     @property
     def _api(self) -> Any:
         return self.folder.server.api
+
+
+def start(folder: Folder, name: str, **parameters: Any) -> Run:
+    """A run of the deployment, due now."""
+    deployment = folder.server.named("deployments", name)
+    assert deployment
+    # A server that is late answers with 503, and is asked again.
+    once = {"idempotency_key": secrets.token_hex(8)}
+    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, **once}
+    answer = folder.server.api.post(f"/deployments/{deployment['id']}/create_flow_run", json=body)
+    return Run(folder, str(answer.raise_for_status().json()["id"]))
 
 
 def _deployments(directory: Path, entries: list[dict[str, Any]]) -> str:

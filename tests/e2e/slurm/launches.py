@@ -13,12 +13,14 @@ import yaml
 from tests.e2e.second_engine import checked
 from tests.e2e.slurm.one_node import USER, OneNode
 from tests.server.conftest import ROOT, Folder
-from tests.server.laboratory import Run
+from tests.server.laboratory import Run, start
 
 HOME = f"/home/{USER}"
 SITE = "/opt/site"  # on the node
 # Pool and deployment of each kind -> where its workers have the flows.
 DIRECTORIES = {"through_ssh": str(ROOT / "client"), "on_the_node": SITE}
+# A process for each run, in place of two; it cannot be cancelled then.
+COMMANDS = {"on_the_node": {"command": "python -m prefect.engine"}}
 # What every script begins with: `wait_for` returns once a test has made the file.
 SCRIPT = f"""\
 import os, sys, time
@@ -81,11 +83,7 @@ class Launches:
         asked = {"job_name": name, "python_file_name": f"{HOME}/code/{name}.py", "poll_seconds": 0.5, **params}
         if deployment == "through_ssh":
             asked = {"submission_host": self.node.host, "submission_ssh_key": str(self.node.key), **asked}
-        found = self.folder.server.named("deployments", deployment)
-        assert found
-        body = {"parameters": {"slurm_params": asked, "prev_flow_run_id": "before"}, "state": {"type": "SCHEDULED"}}
-        answer = self.folder.server.api.post(f"/deployments/{found['id']}/create_flow_run", json=body)
-        return Run(self.folder, str(answer.raise_for_status().json()["id"]))
+        return start(self.folder, deployment, slurm_params=asked, prev_flow_run_id="before")
 
     def allow(self, name: str) -> None:
         """Lets a script go on that waits for this file."""
@@ -95,5 +93,6 @@ class Launches:
 def _deployment(name: str, directory: str) -> str:
     step = {"prefect.deployments.steps.set_working_directory": {"directory": directory}}
     entrypoint = "flows/slurm_jobs/slurm_flows.py:launch_slurm"
-    entry = {"name": name, "entrypoint": entrypoint, "work_pool": {"name": name}}
+    pool = {"name": name, "job_variables": COMMANDS.get(name, {})}
+    entry = {"name": name, "entrypoint": entrypoint, "work_pool": pool}
     return yaml.safe_dump({"pull": [step], "deployments": [entry]})

@@ -1,7 +1,6 @@
 """Jobs on a real Slurm, and what becomes of their runs: each way that a job ends, and a worker that was killed."""
 
 import re
-from typing import Any
 
 import pytest
 
@@ -11,26 +10,22 @@ from tests.server.laboratory import Run
 pytestmark = pytest.mark.engine
 
 WAITS = "wait_for('never')\n"
-# Started all at once, since most of each is waiting. Name -> its script and what it asks for; `held` waits by itself.
-ASKED: dict[str, dict[str, Any]] = {
-    "streams": {"script": "print('uh', file=sys.stderr)\nwait_for('seen')\nprint(open(sys.argv[1]).read())\n"},
-    "fails": {"script": "sys.exit(3)\n", "deployment": "on_the_node"},
-    "timeout": {"script": WAITS, "max_time": "1"},
-    "memory": {"script": "bytearray(300_000_000)\n", "memory": "100M"},
-    "partition": {"script": "", "partitions": ["nowhere"]},
-    "held": {"script": "", "options": ["--hold"]},
-    "cancelled": {"script": WAITS},
-    "scancel": {"script": WAITS},
-    "preempted": {"script": WAITS, "partitions": ["low"], "cpus": 16},
-    "found": {"script": "wait_for('found')\nprint('found')\n", "deployment": "on_the_node"},
-    "forgotten": {"script": "wait_for('forgotten')\nprint('forgotten')\n", "deployment": "on_the_node"},
-    "node": {"script": WAITS, "options": ["--no-requeue"]},
-}
 
 
-@pytest.fixture(scope="module")
-def runs(launches: Launches) -> dict[str, Run]:
-    return {name: launches.start(name, **asked) for name, asked in ASKED.items()}
+@pytest.fixture(scope="module", autouse=True)
+def early(launches: Launches) -> dict[str, Run]:
+    """What takes longest is begun first: a time limit, and two jobs whose worker is killed as soon as they run.
+
+    The second of these ends then, and Slurm forgets it in a minute or so.
+    """
+    early = {"timeout": launches.start("timeout", WAITS, max_time="1")}
+    for name in ("found", "forgotten"):
+        early[name] = launches.start(name, f"wait_for('{name}')\nprint('{name}')\n", "on_the_node")
+    for name in ("found", "forgotten"):
+        begun(early[name])
+    launches.kill_worker_on_node()
+    launches.allow("forgotten")
+    return early
 
 
 def begun(run: Run) -> str:
@@ -60,8 +55,9 @@ def last_said(run: Run, first: str) -> list[str]:
     return kept[: kept.index(f"Slurm job {number(run)} is COMPLETED") + 1]
 
 
-def test_output_is_streamed_line_by_line_and_nothing_is_left(launches: Launches, runs: dict[str, Run]) -> None:
-    run = runs["streams"]
+def test_output_is_streamed_line_by_line_and_nothing_is_left(launches: Launches) -> None:
+    script = "print('uh', file=sys.stderr)\nwait_for('seen')\nprint(open(sys.argv[1]).read())\n"
+    run = launches.start("streams", script)
     run.until(lambda: "uh" in run.log())
     assert run.state == "Running"
     launches.allow("seen")
@@ -80,33 +76,29 @@ def test_output_is_streamed_line_by_line_and_nothing_is_left(launches: Launches,
     assert run.id not in launches.node.run("ls ~/prefect-site")
 
 
-def test_a_script_that_fails(runs: dict[str, Run]) -> None:
-    """By a worker on the node itself."""
-    assert ended(runs["fails"]) == ("Failed", "failed with exit code 3")
-    assert f"Slurm job {number(runs['fails'])} submitted on this machine" in runs["fails"].log()
+def test_a_job_that_takes_too_much_memory(launches: Launches) -> None:
+    run = launches.start("memory", "bytearray(300_000_000)\n", memory="100M")
+    assert ended(run) == ("OutOfMemory", "was killed for lack of memory (limit 100M): raise memory")
 
 
-def test_a_job_that_takes_too_much_memory(runs: dict[str, Run]) -> None:
-    assert ended(runs["memory"]) == ("OutOfMemory", "was killed for lack of memory (limit 100M): raise memory")
-
-
-def test_a_partition_that_is_not_there(launches: Launches, runs: dict[str, Run]) -> None:
-    assert (runs["partition"].ends(), runs["partition"].message) == (
+def test_a_partition_that_is_not_there(launches: Launches) -> None:
+    run = launches.start("partition", "", partitions=["nowhere"])
+    assert (run.ends(), run.message) == (
         "Failed",
         f"Slurm on {launches.node.host} refused the job: invalid partition specified: nowhere; Batch job submission "
         "failed: Invalid partition name specified: correct partitions; sinfo lists those there are",
     )
 
 
-def test_a_job_that_waits_says_why(launches: Launches, runs: dict[str, Run]) -> None:
-    run = runs["held"]
+def test_a_job_that_waits_says_why(launches: Launches) -> None:
+    run = launches.start("held", "", options=["--hold"])
     run.until(lambda: any(line.endswith(" is PENDING (JobHeldUser)") for line in run.log()))
     launches.node.run(f"scontrol release {number(run)}")
     assert run.ends() == "Completed"
 
 
-def test_the_job_of_a_run_that_is_cancelled_is_cancelled(launches: Launches, runs: dict[str, Run]) -> None:
-    run = runs["cancelled"]
+def test_the_job_of_a_run_that_is_cancelled_is_cancelled(launches: Launches) -> None:
+    run = launches.start("cancelled", WAITS)
     job = begun(run)
     assert launches.node.jobs(run.id) == {job: "RUNNING"}
     run.set_state("CANCELLING")
@@ -116,26 +108,27 @@ def test_the_job_of_a_run_that_is_cancelled_is_cancelled(launches: Launches, run
     assert run.id not in launches.node.run("ls ~/prefect-site")
 
 
-def test_a_job_that_is_cancelled_on_the_cluster(launches: Launches, runs: dict[str, Run]) -> None:
-    launches.node.run(f"scancel {begun(runs['scancel'])}")
-    assert ended(runs["scancel"]) == ("Cancelled", "was cancelled on the cluster")
+def test_a_job_that_is_cancelled_on_the_cluster(launches: Launches) -> None:
+    run = launches.start("scancel", WAITS)
+    launches.node.run(f"scancel {begun(run)}")
+    assert ended(run) == ("Cancelled", "was cancelled on the cluster")
 
 
-def test_a_job_that_gives_way_to_another(launches: Launches, runs: dict[str, Run]) -> None:
-    begun(runs["preempted"])
+def test_a_job_that_gives_way_to_another(launches: Launches) -> None:
+    run = launches.start("preempted", WAITS, partitions=["low"], cpus=16)
+    begun(run)
     launches.node.run("sbatch --partition=high --cpus-per-task=20 --output=/dev/null --wrap true")
-    assert ended(runs["preempted"]) == ("Crashed", "was ended for a job of higher priority")
+    assert ended(run) == ("Crashed", "was ended for a job of higher priority")
 
 
-def test_jobs_are_found_again_after_their_worker_was_killed(launches: Launches, runs: dict[str, Run]) -> None:
+def test_jobs_are_found_again_after_their_worker_was_killed(launches: Launches, early: dict[str, Run]) -> None:
     """One that still runs, and one that has ended and that Slurm has forgotten."""
-    jobs = {name: begun(runs[name]) for name in ("found", "forgotten")}
-    launches.kill_worker_on_node()
-    launches.allow("forgotten")
+    runs = {name: early[name] for name in ("found", "forgotten")}
+    jobs = {name: number(run) for name, run in runs.items()}
     runs["forgotten"].until(lambda: not launches.node.jobs(runs["forgotten"].id))
-    for name in jobs:
-        runs[name].set_state("CRASHED")
-        runs[name].set_state("SCHEDULED", "AwaitingRetry")
+    for run in runs.values():
+        run.set_state("CRASHED")
+        run.set_state("SCHEDULED", "AwaitingRetry")
     launches.start_worker_on_node()
     for name, job in jobs.items():
         run, again = runs[name], f"Slurm job {job} found again; its output from the beginning:"
@@ -147,23 +140,32 @@ def test_jobs_are_found_again_after_their_worker_was_killed(launches: Launches, 
     assert launches.node.jobs(runs["found"].id) == {jobs["found"]: "COMPLETED"}
 
 
-def test_a_job_that_runs_too_long(runs: dict[str, Run]) -> None:
+def test_a_script_that_fails(launches: Launches) -> None:
+    """By a worker on the node itself."""
+    run = launches.start("fails", "sys.exit(3)\n", "on_the_node")
+    assert ended(run) == ("Failed", "failed with exit code 3")
+    assert f"Slurm job {number(run)} submitted on this machine" in run.log()
+
+
+def test_a_job_that_runs_too_long(early: dict[str, Run]) -> None:
     told = "ran longer than its time limit (00:01:00) and was ended: raise max_time"
-    assert ended(runs["timeout"]) == ("TimedOut", told)
+    assert ended(early["timeout"]) == ("TimedOut", told)
 
 
-def test_a_controller_that_is_started_anew_is_waited_for(launches: Launches, runs: dict[str, Run]) -> None:
-    run = runs["node"]
+def test_a_controller_that_is_started_anew_is_waited_for(launches: Launches) -> None:
+    run = launches.start("controller", "wait_for('controller')\n")
     job = begun(run)
     launches.node.run("scontrol shutdown slurmctld", user="root")
     run.until(lambda: any(line.startswith("The cluster does not answer (") for line in run.log()))
-    launches.node.run("slurmctld", user="root")
+    launches.node.run("slurmctld && until scontrol ping >/dev/null; do sleep 0.1; done", user="root")
     run.until(lambda: launches.node.jobs(run.id) == {job: "RUNNING"})
-    assert run.state == "Running"
+    launches.allow("controller")
+    assert run.ends() == "Completed"
 
 
-def test_a_node_that_fails(launches: Launches, runs: dict[str, Run]) -> None:
-    """The last test: with the node all jobs end."""
-    begun(runs["node"])
+def test_a_node_that_fails(launches: Launches) -> None:
+    run = launches.start("node", WAITS, options=["--no-requeue"])
+    begun(run)
     launches.node.run("scontrol update nodename=slurm state=down reason=test", user="root")
-    assert ended(runs["node"]) == ("Crashed", "was ended by the failure of its node (slurm)")
+    launches.node.run("scontrol update nodename=slurm state=resume", user="root")
+    assert ended(run) == ("Crashed", "was ended by the failure of its node (slurm)")

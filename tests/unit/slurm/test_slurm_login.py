@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flows.launching.errors import LaunchError
+from flows.slurm_jobs import errors
 from flows.slurm_jobs.errors import ClusterError
 from flows.slurm_jobs.login_node import login_node
 
@@ -58,6 +59,27 @@ def test_a_command_that_fails_is_told(script: str, told: str | None, away: bool)
     error = refusal("", script, {"PATH": "/usr/bin:/bin"})
     assert error.away is away
     assert told is None or str(error) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "sbatch: error: invalid partition specified: x\n"
+            "sbatch: error: Batch job submission failed: Invalid partition name specified",
+            "invalid partition specified: x; Batch job submission failed: Invalid partition name specified: correct "
+            "partitions; sinfo lists those there are",
+        ),
+        (
+            "sbatch: error: Batch job submission failed: Requested node configuration is not available",
+            "Batch job submission failed: Requested node configuration is not available: ask for less memory, cpus, "
+            "gpus or num_nodes, or another partition",
+        ),
+        ("sbatch: fatal: oh", "oh"),
+    ],
+)
+def test_a_job_that_is_refused_is_told_in_one_line(words: str, told: str) -> None:
+    assert errors.refusal(words) == told
 
 
 def test_ssh_asks_nothing_trusts_no_unknown_host_and_uses_the_key_alone(tmp_path: Path, ssh: dict[str, str]) -> None:
