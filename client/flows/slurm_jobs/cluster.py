@@ -63,7 +63,7 @@ class Cluster:
 
     def find_completed(self, flow_run_id: str) -> Job | None:
         """A job of a flow run that left the exit code 0 and that Slurm may have forgotten."""
-        pattern = f"{_quoted(self.work_dir or WORK_DIR)}/{shlex.quote(flow_run_id)}-*/{EXIT_CODE}"
+        pattern = f"{self._folders(flow_run_id)}/{EXIT_CODE}"
         listed = self.login.run(f"grep -Hx '[0-9]* 0' {pattern} 2>/dev/null || true").decode().splitlines()
         if not listed:
             return None
@@ -87,10 +87,14 @@ class Cluster:
         """Ends a job; one that is over is left as it is."""
         self.login.run(f"scancel {job.id}")
 
-    def remove(self, job: Job) -> None:
-        """Removes the files of a job that is over; a folder that stays is no reason to fail."""
+    def remove(self, flow_run_id: str) -> None:
+        """Removes the files of a flow run's jobs; a folder that stays is no reason to fail."""
         with suppress(ClusterError):
-            self.login.run(f"rm -rf {job.folder}")
+            self.login.run(f"rm -rf {self._folders(flow_run_id)}")
+
+    def _folders(self, flow_run_id: str) -> str:
+        """The folders of all attempts of a flow run, as a pattern for the login node's shell."""
+        return f"{_quoted(self.work_dir or WORK_DIR)}/{shlex.quote(flow_run_id)}-*"
 
     def _write(self, folder: str, name: str, content: str) -> None:
         try:

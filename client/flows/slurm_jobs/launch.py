@@ -39,7 +39,7 @@ class Launch:
         job = (self._found() if self.run.attempt > 1 else None) or self._submitted(prev_flow_run_id)
         following = Following(self.cluster, job, self.log, self.params.poll_seconds)
         state = following.to_the_end()
-        self.cluster.remove(job)
+        self.cluster.remove(self.run.flow_run_id)
         return final_state(job.id, state, following.output.last)
 
     def _found(self) -> Job | None:
@@ -47,7 +47,7 @@ class Launch:
         job = self.cluster.find(self.run.flow_run_id)
         if job and (state := self.cluster.state(job)).is_over and state.name != "COMPLETED":
             self.log.info("Slurm job %s of an earlier attempt is %s: it is done again", job.id, state)
-            self.cluster.remove(job)
+            self.cluster.remove(self.run.flow_run_id)
             return None
         job = job or self.cluster.find_completed(self.run.flow_run_id)
         if job:
@@ -68,5 +68,5 @@ def cancel(params: SlurmParams, flow_run_id: str, log: Log) -> None:
         job = cluster.find(flow_run_id)
         if job and not cluster.state(job).is_over:
             cluster.cancel(job)
-            cluster.remove(job)
+            cluster.remove(flow_run_id)
             log.info("Slurm job %s cancelled", job.id)

@@ -19,6 +19,8 @@ HOME = f"/home/{USER}"
 SITE = "/opt/site"  # on the node
 # Pool and deployment of each kind -> where its workers have the flows.
 DIRECTORIES = {"through_ssh": str(ROOT / "client"), "on_the_node": SITE}
+# A process for each run, in place of two; it cannot be cancelled then.
+COMMANDS = {"on_the_node": {"command": "python -m prefect.engine"}}
 # What every script begins with: `wait_for` returns once a test has made the file.
 SCRIPT = f"""\
 import os, sys, time
@@ -91,5 +93,6 @@ class Launches:
 def _deployment(name: str, directory: str) -> str:
     step = {"prefect.deployments.steps.set_working_directory": {"directory": directory}}
     entrypoint = "flows/slurm_jobs/slurm_flows.py:launch_slurm"
-    entry = {"name": name, "entrypoint": entrypoint, "work_pool": {"name": name}}
+    pool = {"name": name, "job_variables": COMMANDS.get(name, {})}
+    entry = {"name": name, "entrypoint": entrypoint, "work_pool": pool}
     return yaml.safe_dump({"pull": [step], "deployments": [entry]})
