@@ -20,13 +20,14 @@ Answer = TypeVar("Answer")
 
 @dataclass
 class Following:
-    """One job, of whose output `offset` bytes have been read."""
+    """One job, of whose output `offset` bytes have been read, and whose state `told` was logged last."""
 
     cluster: Cluster
     job: Job
     log: Log
     poll_seconds: float
     offset: int = 0
+    told: str = ""
     output: OutputLog = field(init=False)
     reader: LineReader = field(default_factory=LineReader)
 
@@ -35,17 +36,19 @@ class Following:
 
     def to_the_end(self) -> JobState:
         """The job's last state. Raises ClusterError where the cluster is away for too long."""
-        told = ""
-        while True:
-            state = self._patiently(lambda: self.cluster.state(self.job))
-            if str(state) != told:
-                told = str(state)
-                self.log.info("Slurm job %s is %s", self.job.id, told)
+        while not (state := self._patiently(lambda: self.cluster.state(self.job))).is_over:
+            self._tell(state)
             self._read_output()
-            if state.is_over:
-                self._log(self.reader.rest())
-                return state
             time.sleep(self.poll_seconds)
+        self._read_output()
+        self._log(self.reader.rest())
+        self._tell(state)
+        return state
+
+    def _tell(self, state: JobState) -> None:
+        if str(state) != self.told:
+            self.told = str(state)
+            self.log.info("Slurm job %s is %s", self.job.id, state)
 
     def _read_output(self) -> None:
         while piece := self._patiently(lambda: self.cluster.output(self.job, self.offset)):

@@ -35,8 +35,14 @@ def begun(run: Run) -> str:
 
 
 def number(run: Run) -> str:
-    [job] = re.findall(r"Slurm job (\d+) submitted on ", "\n".join(run.log()))
-    return str(job)
+    """The number of the one job that was ever submitted for the run."""
+    run.until(lambda: bool(submitted(run)))  # a log arrives after the state that it tells of
+    [job] = submitted(run)
+    return job
+
+
+def submitted(run: Run) -> set[str]:
+    return {*re.findall(r"Slurm job (\d+) submitted on ", "\n".join(run.log()))}
 
 
 def ended(run: Run) -> tuple[str, str]:
