@@ -127,9 +127,12 @@ class Trusted:
     def first_by_schedule(self) -> str:
         """The first run that a schedule started and that is Completed."""
         done = {"tags": {"all_": ["auto-scheduled"]}, "state": {"type": {"any_": ["COMPLETED"]}}}
-        wanted = {"flows": {"name": {"any_": ["flights"]}}, "flow_runs": done, "sort": "EXPECTED_START_TIME_ASC"}
-        running.until("a run by schedule", lambda: running.all_runs(self.site, **wanted))
-        return str(running.all_runs(self.site, **wanted)[0]["id"])
+        running.until("a run by schedule", lambda: self.runs_of_flights(flow_runs=done))
+        return str(self.runs_of_flights(flow_runs=done)[-1]["id"])
+
+    def runs_of_flights(self, **more: Any) -> list[dict[str, Any]]:
+        """The parents, and not their months."""
+        return running.all_runs(self.site, flows={"name": {"any_": ["flights"]}}, **more)
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +217,9 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(trusted: Trusted) -> Runs:
     trusted.forget_images()
-    direct, launched = trusted.start(DIRECT), trusted.start(LAUNCHER)
-    of_this_engine = trusted.start(DIRECT, image=local("weather"))
     with trusted.scheduled(flights_image_docker=[OFTEN]):
+        direct, launched = trusted.start(DIRECT), trusted.start(LAUNCHER)
+        of_this_engine = trusted.start(DIRECT, image=local("weather"))
         by_hand = running.start(trusted.site, FLIGHTS, parameters={"months": [2, 1]})
         containers = {run: trusted.container(run) for run in (direct, launched, of_this_engine)}
         states = trusted.ended(*containers, by_hand)
@@ -224,7 +227,7 @@ def runs(trusted: Trusted) -> Runs:
     assert [state["type"] for state in states] == ["COMPLETED"] * 4, states
     assert trusted.present() == set(IMAGES)
     # The schedule may have begun another.
-    running.until("every run ends", lambda: all(run["end_time"] for run in running.all_runs(trusted.site)))
+    running.until("the flights have ended", lambda: all(run["end_time"] for run in trusted.runs_of_flights()))
     return Runs(direct, launched, of_this_engine, (by_hand, by_schedule), containers)
 
 

@@ -80,7 +80,7 @@ class Site:
     @contextmanager
     def workers(self, count: int) -> Iterator[None]:
         """Process workers of agent/, which end their runs before the block is left."""
-        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "4"]
+        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "1"]
         command += ["--base-job-template", str(self.root / "agent/base-job-template.json")]
         env = self.server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1", "SITE_HOME": str(self.home)}
         with ExitStack() as stack:
@@ -100,13 +100,13 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A worker, a run of every schedule, then a restart of all of it with five and a run of every schedule again."""
+    """Two workers, a run of every schedule, then a restart of all of it with five and a run of every schedule again."""
     root, home, port = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("prefect"), free_port()
     (root / "schedules.yml").write_text(SCHEDULES, encoding="utf-8")
     with running_server(home, port) as server:
         site = Site(root, server)
         site.register()
-        with site.workers(1):
+        with site.workers(2):
             site.until(lambda: {kind for kind, _ in site.ran()} == set(SECONDS))
         before = len(site.ran())
     with running_server(home, port) as server:
