@@ -247,7 +247,7 @@ def test_images_that_the_engine_lacks_are_all_named(tmp_path: Path, monkeypatch:
 
 def test_load_needs_no_package_and_starts_the_site(made: Path, machine: Path) -> None:
     subprocess.run(["tar", "xzf", made, "load"], cwd=machine, check=True)
-    command = [PYTHON, "-I", "-S", "load", str(made)]
+    command = [str(PYTHON), "-I", "-S", "load", str(made)]
     done = subprocess.run(command, cwd=machine, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"the site is in {machine / 'lab'}" in done.stdout.splitlines()
@@ -265,7 +265,7 @@ def test_load_needs_no_package_and_starts_the_site(made: Path, machine: Path) ->
 
 
 def test_load_of_a_checkout_needs_no_package_either(made: Path, machine: Path) -> None:
-    command = [PYTHON, "-S", str(site.REPO / "render.py"), "load", str(made)]
+    command = [str(PYTHON), "-S", str(site.REPO / "render.py"), "load", str(made)]
     done = subprocess.run(command, cwd=machine, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (machine / "lab/.env").is_file()
