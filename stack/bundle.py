@@ -19,30 +19,33 @@ def bundle(site: Site, to: Path | None) -> None:
     """Writes the bundle of a site that is rendered: to the file named, or SITE.bundle.tar.gz. All of it or nothing."""
     name = f"{site.settings.SITE}{SUFFIX}"
     target = (to or Path(name)).resolve()
-    _refuse(target, name)
+    _refuse(site, target, name)
     began = time.monotonic()
-    kind = engine.choose(site.root)
-    if kind == CONTAINERS:
-        up.make_images(site)
+    up.make_images(site)
     # Beside the target, which it becomes part of, and where there is as much room as it will need.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-        made = _make(site, kind, Path(folder))
+        made = _make(site, Path(folder))
         made.chmod(PRIVATE)
         made.replace(target)
     _say_what(site, target, time.monotonic() - began)
 
 
-def _refuse(target: Path, name: str) -> None:
+def _refuse(site: Site, target: Path, name: str) -> None:
+    if engine.choose(site.root) != CONTAINERS:
+        raise SiteError(
+            f"a bundle is of a site in containers, and {site.settings.SITE} runs as processes; start an engine with "
+            f"`make engine`, and remove {site.root / engine.RECORD} if it is there"
+        )
     if target.is_dir():
         raise SiteError(f"{target}: a folder; name the file to write, for example --to {target.name}/{name}")
     if not target.parent.is_dir():
         raise SiteError(f"{target.parent}: there is no such folder; make it, or name another file with --to")
 
 
-def _make(site: Site, kind: str, folder: Path) -> Path:
-    tree, wheels = bundle_files.tree(site, kind), bundle_packages.download(folder / WHEELS, kind)
-    images = _save(bundle_images.wanted(site, tree), folder / IMAGES) if kind == CONTAINERS else []
-    manifest = Manifest(site.settings.SITE, site.settings.PREFECT_VERSION, kind, images)
+def _make(site: Site, folder: Path) -> Path:
+    tree, wheels = bundle_files.tree(site), bundle_packages.download(folder / WHEELS)
+    images = _save(bundle_images.wanted(site, tree), folder / IMAGES)
+    manifest = Manifest(site.settings.SITE, site.settings.PREFECT_VERSION, images)
     with bundle_write.archive(folder / SUFFIX, _say) as archive:
         archive.add("", [File(MANIFEST, manifest.text().encode())])
         archive.add(LOADER, bundle_files.loader())
@@ -51,8 +54,7 @@ def _make(site: Site, kind: str, folder: Path) -> Path:
         for path in wheels:
             archive.add_file(f"{SITE}/{WHEELS}/{path.name}", path)
         _say(f"packages: {len(wheels)}, {size(sum(path.stat().st_size for path in wheels))}")
-        if images:
-            archive.add_file(IMAGES, folder / IMAGES)
+        archive.add_file(IMAGES, folder / IMAGES)
     return folder / SUFFIX
 
 

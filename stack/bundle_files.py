@@ -24,14 +24,15 @@ LOADER_MODULES = (
 )
 
 
-def tree(site: Site, kind: str) -> list[File]:
+def tree(site: Site) -> list[File]:
     """All files, by their paths in a site that is rendered beside its `render.py`, which is what a loaded one is.
 
-    Without the record of what was rendered: it belongs to the folder that the site was rendered into.
+    Without the record of what was rendered: it belongs to the folder that the site was rendered into. That it runs in
+    containers is recorded, so that there is no site of processes where the engine is down.
     """
     env, *rest = site.plan
     rendered = [File(".env", env.content, env.mode), *(file for file in rest if file.path != RECORD)]
-    state = File(engine.RECORD.as_posix(), f"{kind}\n".encode())
+    state = File(engine.RECORD.as_posix(), f"{engine.CONTAINERS}\n".encode())
     files = [*copies(_sources(), REPO), *copies(_users(site), site.root), *_schedules(site), *rendered, state]
     return list({file.path: file for file in files}.values())
 

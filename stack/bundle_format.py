@@ -18,11 +18,10 @@ WHEELS = "wheels"  # in the site's folder, where the Makefile looks for them
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle is for. `kind` is that of `stack.engine`; `python` is the minor version that its packages fit."""
+    """What a bundle is for; `python` is the minor version that its packages fit."""
 
     site: str
     prefect: str
-    kind: str
     images: list[str]
     format: int = FORMAT
     python: str = f"{sys.version_info.major}.{sys.version_info.minor}"

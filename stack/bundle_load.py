@@ -13,7 +13,6 @@ from typing import IO, cast
 from stack import bundle_read, engine, lock
 from stack.bundle_format import FORMAT, LOADER, SITE, Manifest, size
 from stack.bundle_stream import CHUNK, Counted
-from stack.engine import CONTAINERS
 from stack.errors import SiteError
 
 
@@ -21,7 +20,7 @@ def load(archive: Path, output: Path | None) -> None:
     """Puts the site into the folder `output`, or one that is called like it, and types `make up` there."""
     manifest = bundle_read.manifest(archive)
     root = (output or Path(manifest.site)).resolve()
-    if faults := [f"{archive}: {fault}" for fault in _misfits(manifest)] + list(_lacks(manifest, root)):
+    if faults := [f"{archive}: {fault}" for fault in _misfits(manifest)] + list(_lacks(root)):
         raise SiteError(*faults)
     _say(f"checking {archive}: {size(archive.stat().st_size)}")
     bundle_read.verify(archive, _say)
@@ -31,7 +30,7 @@ def load(archive: Path, output: Path | None) -> None:
 
 def _misfits(manifest: Manifest) -> Iterator[str]:
     """Why this bundle is for another machine than this."""
-    own = Manifest(manifest.site, _own_prefect() or manifest.prefect, manifest.kind, manifest.images)
+    own = Manifest(manifest.site, _own_prefect() or manifest.prefect, manifest.images)
     if manifest.format != FORMAT:
         yield f"a bundle of format {manifest.format}, and this loads {FORMAT}; use the `{LOADER}` that lies in it"
     if manifest.prefect != own.prefect:
@@ -47,9 +46,9 @@ def _own_prefect() -> str:
     return lock.prefect_version() if lock.LOCK.is_file() else ""
 
 
-def _lacks(manifest: Manifest, root: Path) -> Iterator[str]:
+def _lacks(root: Path) -> Iterator[str]:
     """What this machine lacks, and no bundle holds."""
-    if manifest.kind == CONTAINERS and (reason := engine.unusable()):
+    if reason := engine.unusable():
         yield f"this site runs in containers, and {reason}"
     if not shutil.which("make"):
         yield "there is no make; install your distribution's"

@@ -35,10 +35,9 @@ class Machine:
     def docker(self, *arguments: str, **environment: str) -> str:
         return checked("docker", *arguments, DOCKER_HOST=self.engine, **environment)
 
-    def inside(self, folder: Path, command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def inside(self, folder: Path, command: str) -> "subprocess.CompletedProcess[str]":
         """A line of shell typed on the machine itself, which has what its distribution gives, and nothing of ours."""
-        given = [f"--env={name}={value}" for name, value in ({"PATH": PATH} | environment).items()]
-        typed = ["docker", "exec", *given, f"--workdir={folder}", self.name, "sh", "-c", command]
+        typed = ["docker", "exec", f"--env=PATH={PATH}", f"--workdir={folder}", self.name, "sh", "-c", command]
         return subprocess.run(typed, capture_output=True, text=True, check=False)
 
     def carry(self, *references: str) -> None:

@@ -36,7 +36,7 @@ def save(images: list[str], path: Path) -> None:
     path.write_bytes(IMAGES)
 
 
-def download(folder: Path, kind: str) -> list[Path]:
+def download(folder: Path) -> list[Path]:
     folder.mkdir()
     (folder / WHEEL).write_bytes(b"wheel")
     return [folder / WHEEL]
@@ -163,12 +163,17 @@ def test_what_users_put_beside_the_site_is_in_it(tmp_path: Path) -> None:
     assert [image for image in images if not image.startswith("localhost/")] == ["lab/flows:1", "lab/job:2"]
 
 
-def test_a_site_of_processes_has_no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_site_of_processes_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(engine, "unusable", lambda: "there is no docker command")
-    found = read(make(tmp_path))
-    assert "images.tar" not in found
-    assert found["site/.site/engine"][1] == b"processes\n"
-    assert Manifest.parse(found["bundle.json"][1]).images == []
+    (tmp_path / ".env").write_text(SETTINGS)
+    assert cli.main(["bundle", "--output", str(tmp_path), "--to", str(tmp_path / "x")]) == 1
+    assert capsys.readouterr().err == (
+        "a bundle is of a site in containers, and lab runs as processes; start an engine with `make engine`, "
+        f"and remove {tmp_path}/.site/engine if it is there\n"
+    )
+    assert not (tmp_path / "x").exists()
 
 
 def test_what_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +211,7 @@ def test_a_place_where_none_can_be(tmp_path: Path, capsys: pytest.CaptureFixture
 def images_of(folder: Path, settings: str) -> list[str]:
     (folder / ".env").write_text(settings)
     loaded = site.load(folder / ".env", folder)
-    found = bundle_images.wanted(loaded, bundle_files.tree(loaded, engine.CONTAINERS))
+    found = bundle_images.wanted(loaded, bundle_files.tree(loaded))
     return [image.removeprefix("localhost/prefect-site/").partition(":")[0] for image in found]
 
 
@@ -247,7 +252,7 @@ def test_images_that_the_engine_lacks_are_all_named(tmp_path: Path, monkeypatch:
 
 def test_load_needs_no_package_and_starts_the_site(made: Path, machine: Path) -> None:
     subprocess.run(["tar", "xzf", made, "load"], cwd=machine, check=True)
-    command = [PYTHON, "-I", "-S", "load", str(made)]
+    command = [str(PYTHON), "-I", "-S", "load", str(made)]
     done = subprocess.run(command, cwd=machine, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"the site is in {machine / 'lab'}" in done.stdout.splitlines()
@@ -265,7 +270,7 @@ def test_load_needs_no_package_and_starts_the_site(made: Path, machine: Path) ->
 
 
 def test_load_of_a_checkout_needs_no_package_either(made: Path, machine: Path) -> None:
-    command = [PYTHON, "-S", str(site.REPO / "render.py"), "load", str(made)]
+    command = [str(PYTHON), "-S", str(site.REPO / "render.py"), "load", str(made)]
     done = subprocess.run(command, cwd=machine, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (machine / "lab/.env").is_file()
