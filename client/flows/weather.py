@@ -13,16 +13,15 @@ import importlib.util
 import io
 import json
 import math
-import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from prefect import flow, runtime, task, unmapped
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.concurrency.sync import concurrency
-from prefect.filesystems import LocalFileSystem
+from prefect.results import get_result_store
 from pydantic import Field
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ Months = Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_len
 
 YEAR = 2013
 TIMEZONE = "America/New_York"
-FLOW_STORAGE = "flow-storage"
 STATION_LIMIT = "weather-stations"
 
 M_S_PER_MPH = 0.44704  # exact: 1609.344 m in 3600 s
@@ -150,7 +148,7 @@ def windiest_hour(rows: pd.DataFrame) -> WindiestHour | None:
 
 @task(cache_policy=NO_CACHE)
 def load(stations: list[StationFigures], flow_run_id: str) -> Figures:
-    """Write `weather/<flow run id>/figures.json` into the flow storage, whole or not at all."""
+    """Write `weather/<flow run id>/figures.json` into the flow storage."""
     figures = Figures(
         flow_run_id=flow_run_id,
         host=socket.gethostname(),
@@ -178,13 +176,9 @@ def show(figures: Figures) -> None:
 
 
 def write(flow_run_id: str, name: str, content: bytes) -> None:
-    """Put a file into this run's folder of the flow storage; a reader never sees half of it."""
-    storage = cast(LocalFileSystem, LocalFileSystem.load(FLOW_STORAGE))
-    folder = Path(storage.basepath or ".", "weather", flow_run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}.{os.getpid()}"
-    part.write_bytes(content)
-    part.replace(folder / name)
+    """Put a file into this run's folder of the flow storage, where Prefect keeps the run's result too."""
+    storage: Any = get_result_store().result_storage
+    storage.write_path(f"weather/{flow_run_id}/{name}", content)
 
 
 def table_rows(figures: Figures) -> list[dict[str, Any]]:
@@ -228,13 +222,8 @@ def celsius(month: MonthFigures) -> float:
     return math.nan if mean is None else mean
 
 
-@flow(
-    name="weather",
-    persist_result=True,
-    result_storage=f"local-file-system/{FLOW_STORAGE}",
-    result_serializer="json",
-    log_prints=True,
-)
+# Where results are kept is said by PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, which the work pools give to every run.
+@flow(name="weather", persist_result=True, result_serializer="json", log_prints=True)
 def weather(months: Months = tuple(range(1, 13)), stations: Stations = ("EWR", "JFK", "LGA")) -> Figures:
     """Monthly weather of New York's airports in 2013, from hourly observations."""
     chosen = sorted(set(months))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -19,6 +20,8 @@ from registrar.errors import nearest
 from registrar.outcome import MADE, Outcome, changed, differences
 from registrar.record import RegistrarRecord
 from registrar.registration import Block
+
+REFERENCE = re.compile(r"\{\{\s*prefect\.blocks\.([\w-]+)\.([\w-]+)\s*\}\}")
 
 
 def known_types(wanted: str) -> dict[str, type[PrefectBlock]]:
@@ -43,8 +46,8 @@ def descendants(kind: type[PrefectBlock]) -> Iterator[type[PrefectBlock]]:
         yield from descendants(child)
 
 
-def check(block: Block) -> Iterator[str]:
-    """What keeps this block from being made."""
+def check(block: Block, blocks: list[Block]) -> Iterator[str]:
+    """What keeps this block from being made, beside the others of its file."""
     where, kinds = f"block {block.type}/{block.name}", known_types(block.type)
     if block.type not in kinds:
         yield f"{where}: type: unknown block type{nearest(block.type, kinds)}"
@@ -53,8 +56,26 @@ def check(block: Block) -> Iterator[str]:
     known = {field.alias or name for name, field in fields.items()} | set(fields)
     unknown = [key for key in block.values if key not in known]
     yield from (f"{where}: values.{key}: unknown key{nearest(key, known)}" for key in unknown)
-    if not unknown:
-        yield from (f"{where}: {line}" for line in value_faults(kinds[block.type], block.values))
+    above = {(other.type, other.name): other for other in blocks[: blocks.index(block)]}
+    others = {key: above.get(other) for key, other in references(block).items()}
+    lacking = [key for key, other in others.items() if other is None]
+    yield from (f"{where}: values.{key}: names a block that does not stand above this one" for key in lacking)
+    named = {key: other for key, other in others.items() if other}
+    # What is wrong with another block is said of that one.
+    if not unknown and not lacking and not any(list(check(other, blocks)) for other in named.values()):
+        made = {key: kind_of(other)(**other.values) for key, other in named.items()}
+        yield from (f"{where}: {line}" for line in value_faults(kind_of(block), block.values | made))
+
+
+def kind_of(block: Block) -> type[PrefectBlock]:
+    """The type of a block whose type is known."""
+    return known_types(block.type)[block.type]
+
+
+def references(block: Block) -> dict[str, tuple[str, str]]:
+    """Type and name of the blocks that stand for values of this one, by their keys."""
+    found = {key: REFERENCE.fullmatch(value) for key, value in block.values.items() if isinstance(value, str)}
+    return {key: (match[1], match[2]) for key, match in found.items() if match}
 
 
 def value_faults(kind: type[PrefectBlock], values: dict[str, Any]) -> list[str]:
@@ -70,8 +91,10 @@ def value_faults(kind: type[PrefectBlock], values: dict[str, Any]) -> list[str]:
 
 def apply(client: SyncPrefectClient, block: Block) -> Outcome:
     """Make the block, or change what differs."""
-    name, kind = f"{block.type}/{block.name}", known_types(block.type)[block.type]
-    wanted = kind(**block.values)
+    name, kind = f"{block.type}/{block.name}", kind_of(block)
+    # As a block that the server has, it is saved by reference: its secrets are kept once.
+    others = {key: known_types(type_)[type_].load(other) for key, (type_, other) in references(block).items()}
+    wanted = kind(**(block.values | others))
     try:
         client.read_block_document_by_name(block.name, block.type)
     except ObjectNotFound:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -118,9 +119,9 @@ class DeploymentFile(Section):
     deployments: list[Deployment] = Field(default_factory=list)
 
 
-def read(path: Path) -> list[Deployment]:
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> list[Deployment]:
     """The deployments of a file, each with the pull steps that hold for it. Raises RegistrarError."""
-    file = parse(path, DeploymentFile)
+    file = parse(path, DeploymentFile, environment)
     for deployment in file.deployments:
         deployment.pull = file.pull if deployment.pull is None else deployment.pull
     if lines := [f"{path}: {line}" for line in faults(file)]:

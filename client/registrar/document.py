@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path) -> Any:
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Any:
     """The file's content, with `{{ $NAME }}` replaced from the environment. Raises RegistrarError."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)  # noqa: S506  a SafeLoader
@@ -46,7 +47,7 @@ def load(path: Path) -> Any:
     except yaml.YAMLError as error:
         raise RegistrarError(f"{path}: {yaml_line(error)}") from None
     missing: set[str] = set()
-    content = from_environment(content, missing)
+    content = from_environment(content, environment, missing)
     raise_all(f"{path}: {{{{ ${name} }}}}: the environment has no variable {name}" for name in sorted(missing))
     return content
 
@@ -58,22 +59,22 @@ def yaml_line(error: yaml.YAMLError) -> str:
     return str(error).splitlines()[0]
 
 
-def from_environment(value: Any, missing: set[str]) -> Any:
+def from_environment(value: Any, environment: Mapping[str, str], missing: set[str]) -> Any:
     """The value with its `{{ $NAME }}` replaced; names that the environment lacks are added to `missing`."""
     if isinstance(value, dict):
         # A pull step runs in the worker, so its placeholders are the worker's to fill.
-        return {k: v if k == "pull" else from_environment(v, missing) for k, v in value.items()}
+        return {k: v if k == "pull" else from_environment(v, environment, missing) for k, v in value.items()}
     if isinstance(value, list):
-        return [from_environment(item, missing) for item in value]
+        return [from_environment(item, environment, missing) for item in value]
     if not isinstance(value, str):
         return value
-    missing.update(set(ENVIRONMENT.findall(value)) - set(os.environ))
-    return ENVIRONMENT.sub(lambda match: os.environ.get(match[1], ""), value)
+    missing.update(set(ENVIRONMENT.findall(value)) - set(environment))
+    return ENVIRONMENT.sub(lambda match: environment.get(match[1], ""), value)
 
 
-def parse(path: Path, model: type[AnySection]) -> AnySection:
+def parse(path: Path, model: type[AnySection], environment: Mapping[str, str] = os.environ) -> AnySection:
     """The file as its model. Raises RegistrarError with a line for every key that is wrong."""
-    content = load(path)
+    content = load(path, environment)
     if not isinstance(content, dict):
         raise RegistrarError(f"{path}: is no mapping of keys to values")
     try:

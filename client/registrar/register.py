@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from registrar import api, block, deployment, deployment_file, limit, pool, publish, registration
+from registrar import api, block, bucket, deployment, deployment_file, limit, pool, publish, registration
 from registrar.deployment import FlowDeployment
 from registrar.errors import RegistrarError, raise_all
 from registrar.outcome import Outcome
@@ -32,7 +35,9 @@ def register(path: Path, wait_s: float) -> Iterator[Outcome]:
 
 def load(wanted: Registration) -> list[FlowDeployment]:
     """The deployments of all files, with their flows. Raises RegistrarError with what is wrong in any of them."""
-    entries = gather(deployment_file.read, [path for name in wanted.deployments for path in paths(name)])
+    environment = ChainMap(bucket.environment(wanted.push), os.environ)
+    read = partial(deployment_file.read, environment=environment)
+    entries = gather(read, [path for name in wanted.deployments for path in paths(name)])
     return gather(deployment.load, [entry for file in entries for entry in file])
 
 
@@ -58,6 +63,8 @@ def faults_here(wanted: Registration, deployments: list[FlowDeployment]) -> Iter
     """What is wrong and can be seen without the server."""
     if wanted.publish:
         yield from publish.check(wanted.publish)
+    if wanted.push:
+        yield from bucket.check(wanted.push, wanted.blocks)
     yield from twice("pools", [pool.name for pool in wanted.pools])
     yield from twice("concurrency_limits", [limit.name for limit in wanted.concurrency_limits])
     yield from twice("blocks", [f"{block.type}/{block.name}" for block in wanted.blocks])
@@ -65,7 +72,7 @@ def faults_here(wanted: Registration, deployments: list[FlowDeployment]) -> Iter
     for wanted_pool in wanted.pools:
         yield from fault_lines(pool.template, wanted_pool)
     for wanted_block in wanted.blocks:
-        yield from block.check(wanted_block)
+        yield from block.check(wanted_block, wanted.blocks)
     for wanted_deployment in deployments:
         yield from deployment.check(wanted_deployment)
 
@@ -116,6 +123,8 @@ def apply(client: SyncPrefectClient, wanted: Registration, deployments: list[Flo
         yield publish.apply(wanted.publish)
     for block_item in wanted.blocks:  # pools and deployments may refer to them
         yield block.apply(client, block_item)
+    if wanted.push:  # before the deployments, whose runs begin by pulling it
+        yield bucket.apply(wanted.push)
     for item in wanted.pools:
         with api.refusals(f"pool {item.name}"):
             yield pool.apply(client, item)

@@ -19,6 +19,19 @@ class Publish(Section):
     target: Name
 
 
+class Push(Section):
+    """Flow code that runs pull from a bucket: `source` as FOLDER/VERSION in it, of which the newest `keep` stay.
+
+    `credentials` is the name of a block of the type aws-credentials.
+    """
+
+    source: Name
+    bucket: Name
+    folder: Name
+    credentials: Name
+    keep: Annotated[int, Field(ge=1)] = 10
+
+
 class Pool(Section):
     """A work pool. A key that is left out keeps what the server has."""
 
@@ -50,6 +63,7 @@ class Registration(Section):
 
     owner: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] = "site"
     publish: Publish | None = None
+    push: Push | None = None
     pools: list[Pool] = Field(default_factory=list)
     concurrency_limits: list[Limit] = Field(default_factory=list)
     blocks: list[Block] = Field(default_factory=list)

@@ -429,3 +429,27 @@ def test_help_teaches(folder: Folder) -> None:
     text = folder.register("--help").stdout
     assert "PREFECT_API_URL" in text and "A second run changes nothing" in text
     assert "--count" in folder.register("run", "--help").stdout
+
+
+def test_a_block_has_another_by_reference(site: Folder, server: Server, name: str) -> None:
+    """So a secret is kept once, and a new one is everybody's."""
+    values = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    login = {"type": "aws-credentials", "name": name, "values": values}
+    reference = f"{{{{ prefect.blocks.aws-credentials.{name} }}}}"
+    results = {"type": "s3-bucket", "name": name, "values": {"bucket_name": "results", "credentials": reference}}
+    write_registration(site, name, blocks=[login, results])
+    names = [f"block {kind}/{name}" for kind in ("aws-credentials", "s3-bucket")]
+    for state in ("made", "left"):
+        states = site.states()
+        assert [states[each] for each in names] == [state, state]
+
+    path = f"/block_types/slug/s3-bucket/block_documents/name/{name}"
+    document = server.api.get(path, params={"include_secrets": True}).raise_for_status().json()
+    assert document["block_document_references"]["credentials"]["block_document"]["name"] == name
+
+    values["aws_secret_access_key"] = "c"
+    write_registration(site, name, blocks=[login, results])
+    states = site.states()
+    assert [states[each] for each in names] == ["changed: aws_secret_access_key", "left"]
+    document = server.api.get(path, params={"include_secrets": True}).raise_for_status().json()
+    assert document["data"]["credentials"]["aws_secret_access_key"] == "c"

@@ -20,6 +20,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from tests.server.conftest import ROOT, Folder, Server, process
 from tests.unit.client.by_hand import raw_file, raw_rows, station
 
+# What a rendered work pool gives to its runs.
+STORAGE = {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": "local-file-system/flow-storage"}
 CHOSEN = {"months": [3, 1, 3], "stations": ["LGA", "EWR"]}
 
 
@@ -52,7 +54,7 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Folder:
 @pytest.fixture(scope="module")
 def worker(site: Folder) -> Iterator[None]:
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "agent_pool", "--type", "process"]
-    env = {**site.server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    env = {**site.server.environment, **STORAGE, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     # The worker finds the flow where the registrar published it, and nowhere else.
     with process(command, {**env, "PYTHONPATH": ""}, site.path / "worker.log"):
         yield
@@ -196,7 +198,7 @@ def test_runs_that_take_too_long_are_a_failure(site: Folder) -> None:
 @contextmanager
 def flow_with(folder: Folder, path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The flow as a plain Python process that finds its observations in this folder first."""
-    env = {**folder.server.environment, "PYTHONPATH": f"{path}:{ROOT / 'client'}"}
+    env = {**folder.server.environment, **STORAGE, "PYTHONPATH": f"{path}:{ROOT / 'client'}"}
     command = [sys.executable, "-c", "from flows.weather import weather; weather(months=(4,), stations=('JFK',))"]
     with process(command, env, folder.path / f"{path.name}.log") as started:
         yield started
