@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from stack import envfile, settings
-from stack.components import REGISTRY, SERVER, chosen
+from stack.components import REGISTRY, SERVER, STORAGE, chosen
 from stack.envfile import EnvFile
 from stack.settings import Settings
 
@@ -30,6 +30,8 @@ def _needed(site: Settings) -> dict[str, Callable[[], str]]:
         makers |= {"SERVER_DATABASE_PASSWORD": _password, "SERVER_REDIS_PASSWORD": _password}
     if REGISTRY in here:
         makers |= {"REGISTRY_PASSWORD": _password, "REGISTRY_HTTP_SECRET": _password}
+    if STORAGE in here:
+        makers["STORAGE_SECRET_KEY"] = _password
     return makers
 
 

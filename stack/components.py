@@ -51,6 +51,7 @@ SERVER = Component(
 REGISTRY = Component(
     "registry", "registry", images=("registry",), sources=("registry/collect-garbage.sh",), calls_api=False
 )
+STORAGE = Component("storage", "storage", images=("storage",), calls_api=False)
 FLOW_SOURCES = ("client/flows", "client/registrar")
 AGENT = Component(
     "agent",
@@ -95,7 +96,7 @@ CLIENT = Component("client", "client", images=("flows",), sources=(*FLOW_SOURCES
 WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER, WORKER_DIND, WORKER_PODMAN)
 
 # In the order of starting: the API first, who registers last. The first of those chosen owns the site's network.
-ALL: tuple[Component, ...] = (SERVER, REGISTRY, *WORKERS, CLIENT)
+ALL: tuple[Component, ...] = (SERVER, REGISTRY, STORAGE, *WORKERS, CLIENT)
 KNOWN: tuple[str, ...] = tuple(component.name for component in ALL)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stack import addresses, dockerworkers, heartbeats, images, pools, registry, subnets
+from stack import addresses, dockerworkers, heartbeats, images, pools, registry, storage, subnets
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
 from stack.imagebuild_recipe import REPOSITORY
 from stack.settings import Settings
@@ -19,6 +19,7 @@ def context(site: Settings) -> dict[str, Any]:
     """The names that templates use besides the settings themselves."""
     names = {component.name for component in chosen(site.COMPONENTS)}
     image, jobs, workers = _images(site), job_images(site), dockerworkers.every(site)
+    code = storage.code_environment(site)
     running = [each for name, each in workers.items() if name in names]
     return site.model_dump() | {
         "PROJECT": {component.name: component.project(site.SITE) for component in ALL},
@@ -45,7 +46,14 @@ def context(site: Settings) -> dict[str, Any]:
         "STORAGE": dockerworkers.STORAGE,
         "DIND_BRIDGE": subnets.bridge(site.DIND_SUBNET),
         "DIND_ADDRESSES": subnets.pool(site.DIND_SUBNET),
-        "POOL_ENV": heartbeats.RUN_ENVIRONMENT,
+        "POOL_ENV": heartbeats.RUN_ENVIRONMENT | storage.run_environment(site),
+        "RESULT_BLOCK": {"type": storage.block_type(site), "name": storage.BLOCK},
+        "STORAGE_BLOCK": {"type": storage.CREDENTIALS_TYPE, "name": storage.CREDENTIALS},
+        "STORAGE_REFERENCE": storage.CREDENTIALS_REFERENCE,
+        "STORAGE_URL": storage.url(site),
+        "CODE_VERSION": storage.CODE_VERSION,
+        "CODE_AT": code.get(storage.CODE_VERSION),
+        "CODE_VARIABLES": {"env": code} if code else {},
         "WORKER_HEARTBEAT_SECONDS": heartbeats.WORKER_SECONDS,
         "RUN_HEARTBEAT_SECONDS": heartbeats.RUN_SECONDS,
         "DOCKER_WORKERS": workers,
@@ -69,6 +77,7 @@ def bases(site: Settings) -> dict[str, str]:
         "postgres": site.BASE_IMAGE_POSTGRES,
         "redis": site.BASE_IMAGE_REDIS,
         "registry": site.BASE_IMAGE_REGISTRY,
+        "storage": site.BASE_IMAGE_STORAGE,
     }
 
 
@@ -85,6 +94,7 @@ def _images(site: Settings) -> dict[str, str]:
             "postgres",
             "redis",
             "registry",
+            "storage",
             "flows",
             "worker-docker",
             "dind",

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from stack import registry
+from stack import registry, storage
 from stack.authority import CLIENT as CLIENT_USAGE
 from stack.authority import SERVER as SERVER_USAGE
 from stack.authority import Authority
-from stack.components import CLIENT, REGISTRY, SERVER, WORKER_DIND, Component
+from stack.components import CLIENT, REGISTRY, SERVER, STORAGE, WORKER_DIND, Component
 from stack.context import redis_string, redis_url
 from stack.errors import SiteError
 from stack.files import MOUNTED_SECRET, SECRET_FOLDER, File
@@ -45,12 +45,15 @@ def _texts(component: Component, site: Settings, root: Path) -> dict[str, str]:
         return _server(site)
     if component == REGISTRY:
         return {"htpasswd": _htpasswd(site, root)}
-    return _login(site) | (_registry_login(site) if component == CLIENT else {})
+    if component == STORAGE:
+        return {"STORAGE_ACCESS_KEY": site.STORAGE_ACCESS_KEY, "STORAGE_SECRET_KEY": site.STORAGE_SECRET_KEY}
+    return _login(site) | (_of_blocks(site) if component == CLIENT else {})
 
 
-def _registry_login(site: Settings) -> dict[str, str]:
-    """For the registrar, who makes a block of it: workers and flows ask the API, and have it in no environment."""
-    return {"REGISTRY_PASSWORD": site.REGISTRY_PASSWORD} if registry.has_login(site) else {}
+def _of_blocks(site: Settings) -> dict[str, str]:
+    """For the registrar, who makes blocks of them: workers and flows ask the API, and have them in no environment."""
+    password = {"REGISTRY_PASSWORD": site.REGISTRY_PASSWORD} if registry.has_login(site) else {}
+    return password | ({"STORAGE_SECRET_KEY": site.STORAGE_SECRET_KEY} if storage.is_bucket(site) else {})
 
 
 def _htpasswd(site: Settings, root: Path) -> str:

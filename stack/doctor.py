@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from stack import doctor_nested, doctor_registry, engine
+from stack import doctor_nested, doctor_registry, doctor_storage, engine
 from stack.finding import FAIL, NOTE, OK, Finding
 from stack.site import Site
 
@@ -69,6 +69,9 @@ def check_ports(site: Site) -> Iterator[Finding]:
     if _runs(site, "registry"):
         ours = "this site's registry" if doctor_registry.is_running(site) else ""
         yield _port("REGISTRY_PORT", settings.REGISTRY_BIND, settings.REGISTRY_PORT, ours)
+    if _runs(site, "storage"):
+        ours = "an S3 server" if doctor_storage.is_running(site) else ""
+        yield _port("STORAGE_PORT", settings.STORAGE_BIND, settings.STORAGE_PORT, ours)
 
 
 def _port(setting: str, address: str, port: int, ours: str) -> Finding:
@@ -174,6 +177,7 @@ CHECKS: tuple[Callable[[Site], Iterator[Finding]], ...] = (
     check_memory,
     check_api,
     doctor_registry.check,
+    doctor_storage.check,
     doctor_nested.check,
 )
 

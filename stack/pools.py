@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from stack import heartbeats, registry
-from stack.dockerworkers import LAUNCHER, PREFECT_USER, RESULTS, STORAGE, DockerWorkers
+from stack import heartbeats, registry, storage
+from stack.dockerworkers import LAUNCHER, PREFECT_USER, RESULTS, STORAGE, WORK, DockerWorkers
 from stack.settings import Settings
 
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
@@ -46,7 +46,7 @@ def of(workers: DockerWorkers, site: Settings, flows_image: str, jobs: dict[str,
         name=workers.pool,
         image=workers.job_image or flows_image,
         networks=[workers.network],
-        volumes=workers.mounts(),
+        volumes=_mounts(workers, site),
         env=env,
         memory=workers.job_memory,
         cpus=workers.job_cpus,
@@ -58,20 +58,30 @@ def of(workers: DockerWorkers, site: Settings, flows_image: str, jobs: dict[str,
 
 
 def _environment(workers: DockerWorkers, site: Settings) -> dict[str, str]:
-    return {
-        "SITE": site.SITE,
-        "SITE_HOME": STORAGE,
-        "SITE_WORK_DIR": f"{STORAGE}/work",
-        "SITE_LABELS": ",".join(f"{name}={value}" for name, value in site.SITE_LABELS.items()),
-        "PYTHONPATH": STORAGE,
-        "SITE_NETWORK": workers.network,
-        "SITE_HOST_PATHS": ":".join(workers.bind_paths),
-    } | heartbeats.RUN_ENVIRONMENT
+    return (
+        {
+            "SITE": site.SITE,
+            "SITE_HOME": STORAGE,
+            "SITE_WORK_DIR": f"{STORAGE}/work",
+            "SITE_LABELS": ",".join(f"{name}={value}" for name, value in site.SITE_LABELS.items()),
+            "PYTHONPATH": STORAGE,
+            "SITE_NETWORK": workers.network,
+            "SITE_HOST_PATHS": ":".join(workers.bind_paths),
+        }
+        | heartbeats.RUN_ENVIRONMENT
+        | storage.run_environment(site)
+    )
+
+
+def _mounts(workers: DockerWorkers, site: Settings) -> list[str]:
+    """Code from a bucket comes to stand where the volume with the code would be, and cannot where that is mounted."""
+    return workers.mounts(RESULTS, WORK) if storage.is_bucket(site) else workers.mounts()
 
 
 def _launcher(workers: DockerWorkers, site: Settings, env: dict[str, str]) -> dict[str, Any]:
     login = {"SITE_REGISTRY_BLOCK": registry.BLOCK} if registry.has_login(site) else {}
-    return (_proxied if workers.proxied else _raw)(workers, env | login)
+    env = env | login | storage.code_environment(site)
+    return (_proxied if workers.proxied else _raw)(workers, env, _mounts(workers, site))
 
 
 def _algorithm(image: str) -> dict[str, Any]:
@@ -81,14 +91,14 @@ def _algorithm(image: str) -> dict[str, Any]:
     return {"image_name": name, "image_tag": tag, "command": "python /app/pca.py", "volumes": volumes}
 
 
-def _proxied(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:
+def _proxied(workers: DockerWorkers, env: dict[str, str], mounts: list[str]) -> dict[str, Any]:
     return {
         "env": env | {"DOCKER_HOST": ENGINE_SOCKET},
-        "volumes": [*workers.mounts(), f"{workers.sources[LAUNCHER]}:/run/engine"],
+        "volumes": [*mounts, f"{workers.sources[LAUNCHER]}:/run/engine"],
         "user": workers.user,
     }
 
 
-def _raw(workers: DockerWorkers, env: dict[str, str]) -> dict[str, Any]:
+def _raw(workers: DockerWorkers, env: dict[str, str], mounts: list[str]) -> dict[str, Any]:
     """The socket itself is root on its machine; its group, which differs from host to host, is no protection."""
-    return {"env": env, "volumes": [*workers.mounts(), workers.socket], "user": "0:0"}
+    return {"env": env, "volumes": [*mounts, workers.socket], "user": "0:0"}

@@ -5,19 +5,22 @@ A check gets the parsed file, for the line numbers, and the settings.
 
 from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 
-from stack import kubernetes, lock, schedules
-from stack.components import chosen
+from stack import kubernetes, lock, schedules, storage
+from stack.components import AGENT, WORKERS, chosen
 from stack.envfile import EnvFile
 from stack.settings import Settings, fault
 
 # Networks that every engine has under these names, so a site's network cannot be called so.
 RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
 # Those that have a name on the site's own network.
-SERVICES = {"server", "services", "worker", "client", "reaper", "dind"}
+SERVICES = {"server", "services", "worker", "client", "reaper", "dind", "storage"}
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
 
+# The components that listen on a port of this machine.
+PUBLISHED = ("server", "registry", "storage")
 POOLS = ("AGENT_POOL", "DOCKER_POOL", "DIND_POOL", "PODMAN_POOL")
 
 Check = Callable[[EnvFile, Settings], Iterator[str]]
@@ -75,11 +78,42 @@ def sqlite_has_one_process(env: EnvFile, settings: Settings) -> Iterator[str]:
 
 
 def published_ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
-    binds = {settings.SERVER_BIND, settings.REGISTRY_BIND}
-    meet = len(binds) == 1 or any(ip_address(bind).is_unspecified for bind in binds)
-    both = _has(settings, "server") and _has(settings, "registry")
-    if both and meet and settings.SERVER_PORT == settings.REGISTRY_PORT:
-        yield fault(env, "REGISTRY_PORT", f"port {settings.SERVER_PORT} is used twice: SERVER_PORT has it")
+    here = [name.upper() for name in PUBLISHED if _has(settings, name)]
+    for first, second in combinations(here, 2):
+        binds = {getattr(settings, f"{name}_BIND") for name in (first, second)}
+        ports = {getattr(settings, f"{name}_PORT") for name in (first, second)}
+        meet = len(binds) == 1 or any(ip_address(bind).is_unspecified for bind in binds)
+        if meet and len(ports) == 1:
+            yield fault(env, f"{second}_PORT", f"port {ports.pop()} is used twice: {first}_PORT has it")
+
+
+def a_bucket_is_reached(env: EnvFile, settings: Settings) -> Iterator[str]:
+    here, elsewhere = _has(settings, "storage"), bool(settings.STORAGE_S3_URL)
+    if here and elsewhere:
+        yield fault(
+            env,
+            "STORAGE_S3_URL",
+            "this machine runs the S3 server itself; leave it empty, or take storage out of COMPONENTS",
+        )
+    if not _registers_to_a_bucket(settings) or here:
+        return
+    if not elsewhere:
+        yield fault(
+            env, "STORAGE_S3_URL", "CLIENT_STORAGE=s3 has no S3 server: set its URL, or add storage to COMPONENTS"
+        )
+    if not settings.STORAGE_SECRET_KEY:
+        yield fault(env, "STORAGE_SECRET_KEY", "the S3 server is not made here: copy its secret key")
+
+
+def an_image_has_workers(env: EnvFile, settings: Settings) -> Iterator[str]:
+    makers = [worker.name for worker in WORKERS if worker != AGENT]
+    if settings.CLIENT_STORAGE == "image" and not any(_has(settings, name) for name in makers):
+        yield fault(
+            env,
+            "CLIENT_STORAGE",
+            f"an image needs workers that make containers; add {', '.join(makers[:-1])} or {makers[-1]} to COMPONENTS, "
+            "or write volume",
+        )
 
 
 def registry_has_its_name(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -251,13 +285,22 @@ RULES: dict[Check, tuple[str, ...]] = {
     kubernetes_has_charts: ("KUBERNETES_VALUES", "COMPONENTS"),
     kubernetes_image_fits: ("KUBERNETES_IMAGE", "PREFECT_VERSION"),
     files_hold_certificates: (),  # a path that is none is empty by then
-    published_ports_differ: ("COMPONENTS", "SERVER_BIND", "SERVER_PORT", "REGISTRY_BIND", "REGISTRY_PORT"),
+    published_ports_differ: (
+        "COMPONENTS",
+        *(f"{name.upper()}_{what}" for name in PUBLISHED for what in ("BIND", "PORT")),
+    ),
+    a_bucket_is_reached: ("COMPONENTS", "CLIENT_STORAGE", "STORAGE_S3_URL", "STORAGE_SECRET_KEY"),
+    an_image_has_workers: ("COMPONENTS", "CLIENT_STORAGE"),
     registry_has_its_name: ("REGISTRY_HOST",),
     pools_differ: POOLS,
     registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
     registry_certificate_is_used: ("REGISTRY_TLS",),
     registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),
 }
+
+
+def _registers_to_a_bucket(settings: Settings) -> bool:
+    return storage.is_bucket(settings) and _has(settings, "client")
 
 
 def _has(settings: Settings, name: str) -> bool:

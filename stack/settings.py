@@ -79,6 +79,11 @@ class SiteSettings(Section):
     BASE_IMAGE_REGISTRY: values.Image = setting(
         "registry:2.8.3", "The image of the private registry when pulled.", "mirror.example.org/registry:2.8.3"
     )
+    BASE_IMAGE_STORAGE: values.Image = setting(
+        "chrislusf/seaweedfs:4.22",
+        "The image of the S3 server when pulled.",
+        "mirror.example.org/chrislusf/seaweedfs:4.22",
+    )
     EXTRA_CA_BUNDLE: values.FilePath = setting(
         "",
         "File with the certificates (PEM) that builds trust. Empty: the ones this machine trusts.",
@@ -190,6 +195,37 @@ class RegistrySettings(Section):
         optional=True,
     )
     REGISTRY_DELETE: values.Switch = setting(True, "false: nothing can be deleted from the registry.", "true")
+
+
+class StorageSettings(Section):
+    """storage/: the S3 server, or one of your own, for CLIENT_STORAGE=s3"""
+
+    STORAGE_S3_URL: values.S3Url = setting(
+        "",
+        "An S3 server that is no component of this machine, as containers reach it. Empty: the component storage.",
+        "https://s3.eu-central-1.amazonaws.com",
+        optional=True,
+    )
+    STORAGE_REGION: values.Region = setting(
+        "us-east-1", "Region of the bucket; servers other than Amazon's mostly ask for none.", "eu-central-1"
+    )
+    STORAGE_BUCKET: values.Bucket = setting(
+        "prefect", "Bucket for flow code and results; registration makes it where there is none.", "als-prefect"
+    )
+    STORAGE_ACCESS_KEY: values.S3Key = setting("prefect", "Access key, the name of the user.", "prefect")
+    STORAGE_SECRET_KEY: values.S3Key = setting(
+        "",
+        "Secret key of that user. Empty: one is made. For a server of your own: the one that it knows.",
+        "any-letters-and-digits/+=_.-",
+        secret=True,
+    )
+    STORAGE_VERSIONS: Annotated[int, values.whole_number(1, 1000, "this")] = setting(
+        10, "Versions of the flow code that registration leaves in the bucket, the present one among them.", "10"
+    )
+    STORAGE_BIND: values.BindAddress = setting(
+        "127.0.0.1", "Address of this machine on which the component storage is served, without TLS.", "127.0.0.1"
+    )
+    STORAGE_PORT: values.Port = setting(8333, "Port of the component storage on this machine.", "8333")
 
 
 class AgentSettings(Section):
@@ -311,6 +347,12 @@ class PodmanSettings(Section):
 class ClientSettings(Section):
     """client/: flows and their registration"""
 
+    CLIENT_STORAGE: Annotated[str, values.one_of("volume", "s3", "image")] = setting(
+        "volume",
+        "Where flow code and results are kept: volume (of this engine), s3 (a bucket), or image (the code of Docker "
+        "deployments in their image, the rest on the volume).",
+        "s3",
+    )
     CLIENT_CONCURRENCY_LIMITS: values.Limits = setting(
         {"weather-stations": 4},
         "Global concurrency limits that registration makes, NAME=SLOTS, separated by commas.",
@@ -353,6 +395,7 @@ SECTIONS: tuple[type[Section], ...] = (
     SiteSettings,
     ServerSettings,
     RegistrySettings,
+    StorageSettings,
     AgentSettings,
     DockerSettings,
     DindSettings,
@@ -366,6 +409,7 @@ class Settings(
     SiteSettings,
     ServerSettings,
     RegistrySettings,
+    StorageSettings,
     AgentSettings,
     DockerSettings,
     DindSettings,

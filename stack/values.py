@@ -21,6 +21,10 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _HOST = re.compile(r"(?=.{1,253}$)(?!(.*\.)?[0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")  # RFC 3986
 _REGISTRY_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[a-z0-9-]{1,64}")
+# Base64 and its URL-safe form: what S3 servers give out, and what JSON and a command line leave as it is.
+_S3_KEY = re.compile(r"[A-Za-z0-9/+=_.-]{3,128}")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL_KEY = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # PostgreSQL cuts an identifier at 63 bytes
@@ -163,7 +167,7 @@ def _http_host(text: str) -> str:
     if not _has_good_port(parts):
         raise ValueError("this is no URL: the port is no number from 1 to 65535")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("a login, a '?' or a '#' has no place in this URL; the login is PREFECT_API_AUTH_STRING")
+        raise ValueError("a login, a '?' or a '#' has no place in this URL; a login is a setting of its own")
     if not _HOST.fullmatch(parts.hostname) and _address(parts.hostname) is None:
         raise ValueError(f"{parts.hostname} is no host name: letters, digits and hyphens between dots")
     return not_placeholder(parts.hostname)
@@ -253,6 +257,37 @@ def _decoded(user: str, password: str) -> str:
         raise ValueError(f"{user}: what stands behind % is no UTF-8 text") from None
     except ValueError as error:
         raise ValueError(f"{user}: {error}") from None
+
+
+def _s3_url(value: object) -> str:
+    text = str(value)
+    if not text:
+        return text
+    host = _http_host(text)
+    if urlsplit(text).path.strip("/"):
+        raise ValueError("the URL of an S3 server ends with its host and port; the bucket is STORAGE_BUCKET")
+    if is_local_only(host):
+        raise ValueError(f"inside a container {host} is the container itself; write the name or address of the server")
+    return text.rstrip("/")
+
+
+def _bucket(value: object) -> str:
+    if not _BUCKET.fullmatch(str(value)):
+        raise ValueError("a bucket's name has 3 to 63 lower-case letters, digits, inner hyphens and single dots")
+    return not_placeholder(str(value))
+
+
+def _region(value: object) -> str:
+    if not _REGION.fullmatch(str(value)):
+        raise ValueError("a region's name has lower-case letters, digits and hyphens")
+    return str(value)
+
+
+def _s3_key(value: object) -> str:
+    text = str(value)
+    if text and not _S3_KEY.fullmatch(text):
+        raise ValueError("a key of S3 has 3 to 128 letters, digits and / + = _ . -")
+    return not_placeholder(text, _OR_MADE)
 
 
 def _identifier(value: object) -> str:
@@ -390,6 +425,10 @@ HostName = Annotated[str, BeforeValidator(_host_name)]
 RegistryUser = Annotated[str, BeforeValidator(_registry_user)]
 RegistryPassword = Annotated[str, BeforeValidator(_registry_password)]
 RegistryUsers = Annotated[dict[str, str], BeforeValidator(_registry_users)]
+S3Url = Annotated[str, BeforeValidator(_s3_url)]
+Bucket = Annotated[str, BeforeValidator(_bucket)]
+Region = Annotated[str, BeforeValidator(_region)]
+S3Key = Annotated[str, BeforeValidator(_s3_key)]
 Identifier = Annotated[str, BeforeValidator(_identifier)]
 PoolName = Annotated[str, BeforeValidator(_pool_name)]
 Image = Annotated[str, BeforeValidator(_image)]

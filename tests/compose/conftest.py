@@ -65,6 +65,13 @@ ODD = (
     {"AGENT_REPLICAS": "50", "AGENT_LIMIT": "100", "AGENT_HEALTH_PORT": "9000", "AGENT_STOP_SECONDS": "86400"},
     {"CLIENT_CONCURRENCY_LIMITS": ""},
     {"CLIENT_CONCURRENCY_LIMITS": "null=1,1.0=2,yes=3"},
+    {"COMPONENTS": "server storage agent worker-docker client", "CLIENT_STORAGE": "s3"},
+    {
+        "CLIENT_STORAGE": "s3",
+        "STORAGE_S3_URL": "https://s3.example.org",
+        "STORAGE_SECRET_KEY": "key-that-stands-nowhere",
+    },
+    {"COMPONENTS": "server worker-docker worker-podman client", "CLIENT_STORAGE": "image"},
     {"BASE_IMAGE_REDIS": "[::1]:5000/redis:7.2.12"},
 )
 

@@ -29,12 +29,13 @@ LASTING = {
     "recovery",
     "socket-proxy",
     "registry",
+    "storage",
     "dind",
     "podman",
 }
 ONCE = {"migrate", "flows", "client"}
 # What render made by itself.
-MADE = ("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET")
+MADE = ("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET", "STORAGE_SECRET_KEY")
 DOCKER_SOCKET = "/var/run/docker.sock"  # the host's own
 REPLICAS = {
     "agent": "AGENT_REPLICAS",
@@ -52,8 +53,8 @@ KEPT = {"flows", "results", "work", "launcher"}
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
-    "client": SITE, "reaper": SITE, "recovery": SITE, "registry": SITE, "dind": SITE | {"engine"}, "podman": SITE,
-    "socket-proxy": {"engine"},
+    "client": SITE, "reaper": SITE, "recovery": SITE, "registry": SITE, "storage": SITE, "dind": SITE | {"engine"},
+    "podman": SITE, "socket-proxy": {"engine"},
 }  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def test_the_number_of_workers_is_the_setting(variants: list[Variant]) -> None:
                 assert service["scale"] == int(variant.settings.get(REPLICAS[component], 1))
 
 
-def test_only_server_and_registry_are_published(variants: list[Variant]) -> None:
+def test_only_server_registry_and_storage_are_published(variants: list[Variant]) -> None:
     for variant in variants:
         published = {name: service["ports"] for _, name, service in variant.services() if "ports" in service}
         port = {
@@ -102,7 +103,8 @@ def test_only_server_and_registry_are_published(variants: list[Variant]) -> None
             "protocol": "tcp",
         }
         registry = {"mode": "ingress", "host_ip": "127.0.0.1", "target": 5000, "published": "5000", "protocol": "tcp"}
-        expected = {"server": [port], "registry": [registry]}
+        storage = registry | {"target": 8333, "published": "8333"}
+        expected = {"server": [port], "registry": [registry], "storage": [storage]}
         assert published == {name: ports for name, ports in expected.items() if name in variant.configs}
 
 
@@ -138,8 +140,11 @@ def test_secrets_go_in_as_files_of_those_who_need_them(variants: list[Variant]) 
             assert (component, name) not in ISOLATED or not given
             login = {"PREFECT_API_AUTH_STRING"} if variant.settings.get("SERVER_AUTH") != "false" else set()
             registry = {"REGISTRY_PASSWORD"} if name == "client" and "registry" in variant.configs else set()
+            bucket = (
+                {"STORAGE_SECRET_KEY"} if name == "client" and variant.settings.get("CLIENT_STORAGE") == "s3" else set()
+            )
             if name in {"worker", "client", "reaper"}:
-                assert given == login | registry, "a worker hands its environment to its runs: no other secret"
+                assert given == login | registry | bucket, "a worker hands its environment to its runs: no other secret"
 
 
 def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Variant]) -> None:
@@ -304,7 +309,7 @@ def test_what_is_built_is_in_the_folder_and_begins_with_the_setting(variants: li
                     assert list(build["args"]) == ["PREFECT_IMAGE"]
                     continue
                 assert "ARG BASE_IMAGE=" in text
-                own = {"postgres", "redis", "registry"}
+                own = {"postgres", "redis", "registry", "storage"}
                 key = f"BASE_IMAGE_{name.upper()}" if name in own else "BASE_IMAGE_PYTHON"
                 assert build["args"] == {"BASE_IMAGE": variant.settings.get(key, default(key))}
 

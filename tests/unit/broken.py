@@ -62,7 +62,7 @@ LOCKED = (
 URL = "this is no URL: it begins with http:// or https:// and names a host"
 URL_PORT = "this is no URL: the port is no number from 1 to 65535"
 URL_API = "the URL of a Prefect API ends in /api"
-URL_EXTRA = "a login, a '?' or a '#' has no place in this URL; the login is PREFECT_API_AUTH_STRING"
+URL_EXTRA = "a login, a '?' or a '#' has no place in this URL; a login is a setting of its own"
 HERE = "this machine runs the server itself; leave it empty, or take server out of COMPONENTS"
 COPY_LOGIN = "the server is on another machine: copy its login, or set SERVER_AUTH=false if it asks for none"
 LOGIN = "a login is a user name, a colon and a password"
@@ -168,7 +168,7 @@ COMPONENTS = [
     *value("COMPONENTS", "there is no component Server (did you mean server?)", "Server"),
     *value(
         "COMPONENTS",
-        "there is no component kubernetes (there are server, registry, agent, worker-docker, worker-dind, "
+        "there is no component kubernetes (there are server, registry, storage, agent, worker-docker, worker-dind, "
         "worker-podman, client and all)",
         "kubernetes",
     ),

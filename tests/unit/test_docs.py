@@ -18,7 +18,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-OURS = re.compile(r"(SERVER|AGENT|CLIENT|EXTRA)_|BASE_IMAGE.")
+OURS = re.compile(r"(SERVER|AGENT|CLIENT|STORAGE|EXTRA)_|BASE_IMAGE.")
 
 
 def tracked(*patterns: str) -> list[Path]:
