@@ -140,7 +140,7 @@ def stock_deployment(made: SiteUnderTest, name: str) -> str:
     """Starts Prefect's own worker, which makes a pool of its own, and deploys to it."""
     kind, pool = KINDS[name], f"stock-{name}"
     start = ["docker", "run", "--detach", f"--network={made.name}", *labels(made), *words(kind.stock_options, made)]
-    settings = {"PREFECT_API_URL": "http://server:4200/api", LOGIN: made.env[LOGIN]}
+    settings = {"PREFECT_API_URL": words([kind.api], made)[0], LOGIN: made.env[LOGIN]}
     worker = ["prefect", "worker", "start", f"--pool={pool}", f"--type={kind.stock_type}"]
     subprocess.run(
         [*start, *(f"--env={name}" for name in settings), image(kind.stock_image), *worker],

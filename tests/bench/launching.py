@@ -1,6 +1,6 @@
 """`launch`: what a container costs that a flow launches beside its own, from the call to the end of `true` in it.
 
-docker run  `docker run --rm` of the same image, on the machine
+docker run  `docker run --rm` of the same image, by the engine's own command beside it
 ours        the code of `Docker flow/launch_docker`, in a container like that flow's, with its proxy and its mounts
 captured    what flows commonly do: `docker run` as a process of the flow, its output in the log when it is over; in
             the same container, with the engine's own socket
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.jobs import brought_up, labels
-from tests.bench.kinds import KINDS, image
+from tests.bench.kinds import KINDS, Kind, image, words
 from tests.bench.measuring import Reach, interleaved, report
 from tests.e2e import running
 from tests.sites import SiteUnderTest
@@ -34,10 +34,10 @@ def launch(rounds: int, kinds: list[str]) -> None:
 
 
 def measure(made: SiteUnderTest, name: str, rounds: int) -> None:
-    target = image("prefect")
-    with inside(made, KINDS[name].launcher) as ask:
+    target, engine = image("prefect"), words(KINDS[name].engine, made)
+    with inside(made, KINDS[name]) as ask:
         measured = {
-            "docker run": partial(timed, ["docker", "run", "--rm", *labels(made), target, "true"]),
+            "docker run": partial(timed, [*engine, "run", "--rm", *labels(made), target, "true"]),
             "ours": partial(ask, "launched", target),
             "captured": partial(ask, "captured", target),
         }
@@ -53,14 +53,17 @@ def timed(command: list[str]) -> float:
 
 
 @contextmanager
-def inside(made: SiteUnderTest, launcher: str) -> Iterator[Callable[[str, str], float]]:
+def inside(made: SiteUnderTest, kind: Kind) -> Iterator[Callable[[str, str], float]]:
     """Measures in a container that is like one of the launcher's runs, with Docker's command line besides."""
     with running.api(made) as client:
-        job = client.get(f"/deployments/name/{launcher}").raise_for_status().json()["job_variables"]
+        job = client.get(f"/deployments/name/{kind.launcher}").raise_for_status().json()["job_variables"]
+    engine = words(kind.engine, made)
+    if engine != ["docker"]:
+        give(engine, image("worker-docker"), image("prefect"))
     started = subprocess.Popen(
-        ["docker", "run", "--rm", "--interactive", *labels(made), "--label=site.managed=worker", "--user=root"]
+        [*engine, "run", "--rm", "--interactive", *labels(made), "--label=site.managed=worker", "--user=root"]
         + [f"--env={name}={value}" for name, value in job["env"].items()]
-        + [f"--volume={volume}" for volume in [*job["volumes"], f"{SOCKET}:{SOCKET}"]]
+        + [f"--volume={volume}" for volume in [*job["volumes"], f"{kind.socket}:{SOCKET}"]]
         + [image("worker-docker"), "python", "-u", "-c", INSIDE.read_text()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -70,6 +73,12 @@ def inside(made: SiteUnderTest, launcher: str) -> Iterator[Callable[[str, str], 
         yield partial(answer, started)
     finally:
         started.communicate()
+
+
+def give(engine: list[str], *images: str) -> None:
+    """Loads images of this machine's engine into another one."""
+    with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
+        subprocess.run([*engine, "load", "--quiet"], stdin=saved.stdout, stdout=subprocess.DEVNULL, check=True)
 
 
 def answer(started: "subprocess.Popen[str]", *question: Any) -> float:
