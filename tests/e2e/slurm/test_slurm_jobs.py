@@ -170,8 +170,8 @@ def test_a_controller_that_is_started_anew_is_waited_for(launches: Launches) -> 
 
 
 def test_a_node_that_fails(launches: Launches) -> None:
+    """It comes back by itself, as the cluster is set up."""
     run = launches.start("node", WAITS, options=["--no-requeue"])
     begun(run)
     launches.node.run("scontrol update nodename=slurm state=down reason=test", user="root")
-    launches.node.run("scontrol update nodename=slurm state=resume", user="root")
     assert ended(run) == ("Crashed", "was ended by the failure of its node (slurm)")
