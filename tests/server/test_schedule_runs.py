@@ -80,7 +80,7 @@ class Site:
     @contextmanager
     def workers(self, count: int) -> Iterator[None]:
         """Process workers of agent/, which end their runs before the block is left."""
-        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "1"]
+        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "2"]
         command += ["--base-job-template", str(self.root / "agent/base-job-template.json")]
         env = self.server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1", "SITE_HOME": str(self.home)}
         with ExitStack() as stack:
