@@ -14,7 +14,8 @@ TIERS = ("e2e", "server", "compose", "unit")
 def arrange(items: list[pytest.Item]) -> None:
     """Marks each test with its group, and puts the slow tiers first: what is short fills the gaps at the end."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+        # A name with a slash would be none to xdist.
+        item.add_marker(pytest.mark.xdist_group(_group(item).replace("/", ".")))
     items.sort(key=_tier)
 
 
