@@ -7,16 +7,14 @@ import pytest
 from stack import images
 from stack.context import bases
 from stack.settings import Settings
-from tests import groups, sites
+from tests import order, sites
 from tests.sites import SiteUnderTest
 
 SiteFactory = Callable[..., SiteUnderTest]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Before xdist, which goes by the groups."""
-    groups.arrange(items)
+    order.arrange(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
