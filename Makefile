@@ -47,11 +47,11 @@ browser: ## install Chromium for the tests of the UI (Debian, root)
 	    echo "installing chromium"; apt-get -q update >/dev/null && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
 
-# Two processes share the files of the tests: most of what a test does is wait.
+# Two processes share the tests (tests/sharing.py): most of what a test does is wait.
 JOBS ?= 2
 
 test: .venv/.dev lint ## lint and every tier of tests
-	@.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint
 	@tests/lint

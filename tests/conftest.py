@@ -1,20 +1,26 @@
 """What every tier of tests shares: what happens without an engine, and sites that are gone after the test."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from stack import images
 from stack.context import bases
 from stack.settings import Settings
-from tests import order, sites
+from tests import sharing, sites
 from tests.sites import SiteUnderTest
 
 SiteFactory = Callable[..., SiteUnderTest]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order.arrange(items)
+    sharing.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Scheduling:
+    return sharing.Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,0 +1,33 @@
+"""How two processes share the tests (`make test`): file by file, and files of one site stay in one process."""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# Long ones first: what is short fills the gap that one process has at the end.
+TIERS = ("tests/e2e/", "tests/server/", "tests/compose/", "tests/unit/")
+SITE = ("backup", "doctor_finds", "outage", "plain_compose", "retention", "secrets_changed", "secrets_unseen", "ui")
+# By the fixture that is slow to make. A file that is missing here is tested all the same, only later.
+TOGETHER = {
+    "engines_site": ("tests/e2e/test_endurance.py", "tests/e2e/test_engines.py"),
+    "site": tuple(f"tests/e2e/test_{name}.py" for name in SITE),
+    "docker_site": tuple(f"tests/e2e/test_{name}.py" for name in ("direct_mode", "second_engine", "worker_docker")),
+    "podman_place": ("tests/e2e/launcher/",),
+    "proxy": ("tests/e2e/proxy/",),
+}
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Tier by tier; within one the order stays."""
+    items.sort(key=_tier)
+
+
+def _tier(item: pytest.Item) -> int:
+    return next((place for place, tier in enumerate(TIERS) if item.nodeid.startswith(tier)), len(TIERS))
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """What one process is given at a time; by name, since marks of groups do not pass from pytest 9.2 to xdist 3.8."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((name for name, files in TOGETHER.items() if file.startswith(files)), file)
