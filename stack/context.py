@@ -51,6 +51,7 @@ def context(site: Settings) -> dict[str, Any]:
         "STORAGE_BLOCK": {"type": storage.CREDENTIALS_TYPE, "name": storage.CREDENTIALS},
         "STORAGE_REFERENCE": storage.CREDENTIALS_REFERENCE,
         "STORAGE_URL": storage.url(site),
+        "S3_PLUGIN": storage.PLUGIN,
         "PYTHON_PATH": storage.python_path(site, dockerworkers.STORAGE),
         "CODE_VERSION": storage.CODE_VERSION,
         "CODE_AT": code.get(storage.CODE_VERSION),
