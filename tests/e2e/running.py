@@ -187,13 +187,6 @@ def state(site: SiteUnderTest, run: str) -> dict[str, Any]:
         return dict(client.get(f"/flow_runs/{run}").raise_for_status().json()["state"])
 
 
-def crashes(site: SiteUnderTest, run: str) -> list[str]:
-    """What its states Crashed say, the first one first."""
-    with api(site) as client:
-        found = client.get("/flow_run_states/", params={"flow_run_id": run}).raise_for_status().json()
-    return [one["message"] for one in sorted(found, key=lambda one: one["timestamp"]) if one["type"] == "CRASHED"]
-
-
 def ended(site: SiteUnderTest, *runs: str) -> list[dict[str, Any]]:
     """The states of the runs, in the order given, once all have ended."""
     until("all runs end", lambda: all(state(site, run)["type"] in FINAL for run in runs))
