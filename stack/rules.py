@@ -279,7 +279,8 @@ def jobs_can_be(env: EnvFile, settings: Settings) -> Iterator[str]:
 def a_key_is_for_a_host(env: EnvFile, settings: Settings) -> Iterator[str]:
     for key in ("SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS"):
         if getattr(settings, key) and not settings.SLURM_HOST:
-            yield fault(env, key, "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out")
+            reason = "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out"
+            yield fault(env, key, reason, instead="")
 
 
 def _certificate_fault(path: str) -> str:

@@ -409,6 +409,7 @@ PROCESS_WORKERS = [
         "SLURM_SSH_KEY",
         "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out",
         "/etc/hostname",
+        instead="",
     ),
     *value("SLURM_SSH_KEY", "there is no such file", "/nowhere/key", before="SLURM_HOST=login\n"),
     *value(
@@ -416,6 +417,7 @@ PROCESS_WORKERS = [
         "port 4200 is used twice: SERVER_PORT has it, and 4 worker(s) take 4198 to 4201",
         "4198",
         before="AGENT_POOLS=agent parent conda slurm\n",
+        instead="4201",
     ),
 ]
 

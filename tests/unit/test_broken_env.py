@@ -61,7 +61,12 @@ def advice(broken: Broken) -> str:
     return broken.faults[0].partition("; write for example ")[2]
 
 
-MENDABLE = [broken for broken in EVERY if len(broken.faults) == 1 and advice(broken)]
+# A file that a user names is on their machine, and the example's is not on this one.
+MENDABLE = [
+    broken
+    for broken in EVERY
+    if len(broken.faults) == 1 and advice(broken) and "there is no such file" not in broken.faults[0]
+]
 
 
 def test_most_of_them_say_what_to_write() -> None:

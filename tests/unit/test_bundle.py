@@ -224,11 +224,11 @@ def images_of(folder: Path, settings: str) -> list[str]:
         ("COMPONENTS=server agent client\nDOCKER_JOB_IMAGE=lab/job:1\n", ["postgres", "redis", "prefect", "flows"]),
         (
             f"{ELSEWHERE}COMPONENTS=worker-docker\nDOCKER_JOB_IMAGE=lab/job:1\n",
-            ["lab/job", "worker-docker", "prefect", "flows", "weather", "pca"],
+            ["lab/job", "worker-docker", "prefect", "flows", "flights", "weather", "pca"],
         ),
         (
             f"{ELSEWHERE}COMPONENTS=worker-dind registry\n",
-            ["registry", "worker-docker", "dind", "prefect", "flows", "weather", "pca"],
+            ["registry", "worker-docker", "dind", "prefect", "flows", "flights", "weather", "pca"],
         ),
     ],
 )

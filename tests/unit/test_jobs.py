@@ -136,8 +136,8 @@ def test_a_site_without_the_parent_pool_has_neither_file_and_reads_none(tmp_path
 @pytest.mark.parametrize(
     ("pools", "deployments"),
     [
-        ("agent", ["weather"]),
-        ("slurm agent", ["weather", "launch_slurm"]),
+        ("agent", ["weather", "flights"]),
+        ("slurm agent", ["weather", "flights", "launch_slurm"]),
         ("parent conda", ["launch_parent_flow", "launch_conda"]),
     ],
 )
@@ -147,7 +147,8 @@ def test_what_is_registered_is_that_of_the_pools_chosen(tmp_path: Path, pools: s
     registered = yaml.safe_load((tmp_path / "client/registration.yaml").read_text(encoding="utf-8"))["pools"]
     deployed = yaml.safe_load((tmp_path / "client/prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     assert [one["name"] for one in deployed] == deployments
-    assert [one["name"] for one in registered] == [one["work_pool"]["name"] for one in deployed]
+    pools_used = dict.fromkeys(one["work_pool"]["name"] for one in deployed)
+    assert [one["name"] for one in registered] == list(pools_used)
 
 
 def test_a_changed_catalogue_starts_the_parents_workers_anew_and_no_others(tmp_path: Path) -> None:
