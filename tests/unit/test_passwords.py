@@ -86,7 +86,7 @@ CLOSED = {".env", ".site/profile/profiles.toml"}
 def test_no_other_file_depends_on_it(database: str, redis: str, login: str, tmp_path: Path) -> None:
     """Two sites that differ in nothing but their secrets differ in no file but those of secrets.
 
-    A label and a variable tell with which secrets a container and a process were started: four digits of each file, and no more.
+    A label and a variable tell with which secrets a container and a process were started: four digits a file, no more.
     """
     sites = []
     for name, secrets in (("one", (database, redis, login)), ("two", ("database", "redis", "admin:login"))):
