@@ -133,7 +133,8 @@ def test_jobs_are_found_again_after_their_worker_was_killed(launches: Launches, 
     jobs = {name: number(run) for name, run in runs.items()}
     runs["forgotten"].until(lambda: not launches.node.jobs(runs["forgotten"].id))
     for run in runs.values():
-        run.set_state("CRASHED")
+        if run.state != "Crashed":  # Prefect's runner outlives a run for a moment, and may have told it
+            run.set_state("CRASHED")
         run.set_state("SCHEDULED", "AwaitingRetry")
     launches.start_worker_on_node()
     for name, job in jobs.items():
