@@ -1,6 +1,6 @@
 # `make help` lists the targets. ENV and OUTPUT name another site: make up ENV=sites/als.env OUTPUT=sites/als
 .DEFAULT_GOAL := help
-.PHONY: help up down render doctor trust-registry registry-gc bundle load engine browser test lint bench lock clean
+.PHONY: help up down render doctor trust-registry registry-gc bundle load engine browser test endurance lint bench lock clean
 
 PYTHON ?= python3
 SITE := $(if $(ENV),--env $(ENV)) $(if $(OUTPUT),--output $(OUTPUT))
@@ -52,6 +52,9 @@ JOBS ?= 2
 
 test: .venv/.dev lint ## lint and every tier of tests
 	@.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+
+endurance: .venv/.dev ## what `make test` leaves out for its length: many runs, and kills in the middle of them
+	@.venv/bin/python -m pytest -m endurance -s $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint
 	@tests/lint

@@ -8,6 +8,7 @@ TIERS = ("tests/e2e/", "tests/server/", "tests/compose/", "tests/unit/")
 SITE = ("backup", "doctor_finds", "outage", "plain_compose", "retention", "secrets_changed", "secrets_unseen", "ui")
 # By the fixture that is slow to make. A file that is missing here is tested all the same, only later.
 TOGETHER = {
+    "engines_site": ("tests/e2e/test_endurance.py", "tests/e2e/test_engines.py"),
     "site": tuple(f"tests/e2e/test_{name}.py" for name in SITE),
     "docker_site": tuple(f"tests/e2e/test_{name}.py" for name in ("direct_mode", "second_engine", "worker_docker")),
     "podman_place": ("tests/e2e/launcher/",),

@@ -47,7 +47,8 @@ class SiteUnderTest:
     @property
     def env(self) -> dict[str, str]:
         """The settings as they stand in `.env`, secrets that render made included."""
-        return envfile.read(self.root / ".env").values()
+        path = self.root / ".env"
+        return dict(_values(path, path.stat().st_mtime_ns))
 
     @property
     def url(self) -> str:
@@ -73,6 +74,12 @@ class SiteUnderTest:
         if not engine_fault():
             remove_labelled(f"site={self.name}", SESSION)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+@cache
+def _values(path: Path, _changed: int) -> dict[str, str]:
+    """Once for each content, since what polls a site asks for its settings each time."""
+    return envfile.read(path).values()
 
 
 def make_site(**settings: object) -> SiteUnderTest:

@@ -5,14 +5,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tests import sites
 from tests.e2e import running
 from tests.sites import REPO, SiteUnderTest
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 NO_ENGINE = "unix:///nowhere/docker.sock"
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
 
@@ -31,8 +33,8 @@ class Clone:
         subprocess.run(["git", "clone", "--quiet", REPO, folder / "site"], check=True, capture_output=True)
         return cls(folder / "site")
 
-    def configure(self, **environment: str) -> None:
-        """`make render`, then an editor: a name, ports and labels of this test's own."""
+    def configure(self, more: Mapping[str, object] = NOTHING, **environment: str) -> None:
+        """`make render`, then an editor: a name, ports and labels of this test's own, and `more` settings."""
         rendered = self.make_target("render", **environment)
         assert rendered.returncode == 0, rendered.stderr
         port, health_port = sites.free_ports(2)
@@ -42,6 +44,7 @@ class Clone:
             "SERVER_PORT": port,
             "AGENT_HEALTH_PORT": health_port,
             "SITE_LABELS": sites.SITE_LABELS,
+            **more,
         }
         path = self.root / ".env"
         text = path.read_text()

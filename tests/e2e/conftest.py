@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from stack.context import bases
 from stack.settings import Settings
 from tests import sites
 from tests.e2e import running
+from tests.e2e.another_user import given_to_nobody
 from tests.e2e.trusted import NAME
 from tests.sites import SiteUnderTest
 
@@ -42,16 +44,21 @@ def bring_up() -> SiteUnderTest:
         SERVER_DATABASE_PASSWORD=f"d{HARD_PASSWORD}",
         SERVER_REDIS_PASSWORD=f"r{HARD_PASSWORD}",
     )
-    moved = dataclasses.replace(rendered, root=rendered.root.with_name(f"{rendered.root.name}-moved"))
+    moved = move(rendered)
     try:
-        shutil.move(rendered.root, moved.root)
         done = running.shell(moved.root, BRING_UP)
         assert done.returncode == 0, done.stdout + done.stderr
         running.run_weather(moved, "--once")
     except BaseException:
-        rendered.remove()
         moved.remove()
         raise
+    return moved
+
+
+def move(site: SiteUnderTest) -> SiteUnderTest:
+    """The site in another folder than the one that it was rendered in."""
+    moved = dataclasses.replace(site, root=site.root.with_name(f"{site.root.name}-moved"))
+    shutil.move(site.root, moved.root)
     return moved
 
 
@@ -129,6 +136,36 @@ def shared_docker(site_images: None) -> Iterator[Shared]:
 def docker_site(shared_docker: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
     """The site that the tests of Docker workers share, on the same terms."""
     yield from lend(shared_docker, request)
+
+
+def bring_up_engines() -> SiteUnderTest:
+    """All kinds of workers on one machine, without a registry: `up` gives the images to the engines in containers.
+
+    It was rendered in another folder, and by another user than the one who then brings it up, where that can be.
+    """
+    names = ("worker-docker", "dind", "worker-podman", "podman", "flights", "weather", "pca")
+    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    made = move(sites.make_site(COMPONENTS="server agent worker-docker worker-dind worker-podman client"))
+    up = f"{sys.executable} {sites.REPO / 'render.py'} up --output {made.root}"
+    done = running.shell(made.root, f"{given_to_nobody(made.root)} {up}")
+    if done.returncode != 0:
+        made.render("down", check=False)
+        made.remove()
+        pytest.fail(done.stdout + done.stderr)
+    return made  # each component's sample is Completed
+
+
+@pytest.fixture(scope="session")
+def shared_engines(site_images: None) -> Iterator[Shared]:
+    shared = Shared(bring_up_engines)
+    yield shared
+    shared.discard()
+
+
+@pytest.fixture(scope="module")
+def engines_site(shared_engines: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
+    """The site that the tests of all engines at once share, on the same terms."""
+    yield from lend(shared_engines, request)
 
 
 def lend(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:

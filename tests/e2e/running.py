@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,15 +39,25 @@ def environment(**more: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(OURS)} | more
 
 
-def api(site: SiteUnderTest) -> httpx.Client:
+@contextmanager
+def api(site: SiteUnderTest) -> Iterator[httpx.Client]:
     """The site's API with its login, where it has one.
 
     As all clients of Prefect do, it asks again at a 503: so SQLite answers a write that another one overtook.
     """
+    yield _client(api_url(site), login(site))
+
+
+@cache
+def _client(url: str, login: tuple[str, str] | None) -> httpx.Client:
+    """One for all calls: what is polled twice a second shall cost a call, and not a client and its trusted roots."""
+    return PrefectHttpxSyncClient(base_url=url, auth=login, timeout=60, raise_on_all_errors=False)
+
+
+def login(site: SiteUnderTest) -> tuple[str, str] | None:
     env = site.env
-    login = env.get("PREFECT_API_AUTH_STRING", "") if env.get("SERVER_AUTH") != "false" else ""
-    auth = httpx.BasicAuth(*login.split(":", 1)) if login else None
-    return PrefectHttpxSyncClient(base_url=api_url(site), auth=auth, timeout=60, raise_on_all_errors=False)
+    user, _, password = env.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    return (user, password) if user and env.get("SERVER_AUTH") != "false" else None
 
 
 def api_url(site: SiteUnderTest) -> str:
@@ -187,10 +198,23 @@ def state(site: SiteUnderTest, run: str) -> dict[str, Any]:
         return dict(client.get(f"/flow_runs/{run}").raise_for_status().json()["state"])
 
 
+def crashes(site: SiteUnderTest, run: str) -> list[str]:
+    """What its states Crashed say, the first one first."""
+    with api(site) as client:
+        found = client.get("/flow_run_states/", params={"flow_run_id": run}).raise_for_status().json()
+    return [one["message"] for one in sorted(found, key=lambda one: one["timestamp"]) if one["type"] == "CRASHED"]
+
+
 def ended(site: SiteUnderTest, *runs: str) -> list[dict[str, Any]]:
     """The states of the runs, in the order given, once all have ended."""
-    until("all runs end", lambda: all(state(site, run)["type"] in FINAL for run in runs))
-    return [state(site, run) for run in runs]
+    found: dict[str, dict[str, Any]] = {}
+
+    def all_ended() -> bool:
+        found.update((run["id"], run["state"]) for run in all_runs(site, flow_runs={"id": {"any_": runs}}))
+        return all(found[run]["type"] in FINAL for run in runs)
+
+    until("all runs end", all_ended)
+    return [found[run] for run in runs]
 
 
 def moment(told: str) -> float:

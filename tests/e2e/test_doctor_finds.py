@@ -1,7 +1,5 @@
 """`doctor` on a real engine: a healthy site, and each thing that can be in its way, with the mend."""
 
-import os
-import shutil
 import socket
 import sys
 
@@ -10,15 +8,12 @@ import pytest
 from tests import sites
 from tests.conftest import SiteFactory
 from tests.e2e import running
+from tests.e2e.another_user import as_nobody, only_root
 from tests.e2e.clone import NO_ENGINE
 from tests.e2e.conftest import bridge_address
 from tests.sites import REPO, SiteUnderTest
 
 pytestmark = pytest.mark.engine
-
-NOBODY = "65534"
-# Reads every file, as its owner would; but it may not write to the engine's socket.
-AS_NOBODY = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search"  # fmt: skip  # noqa: E501
 
 
 def doctor(site: SiteUnderTest, prefix: str = "", **environment: str) -> tuple[int, list[str]]:
@@ -79,9 +74,9 @@ def test_no_engine(site_factory: SiteFactory) -> None:
     assert lines[0].endswith("); `make engine` installs one; without, the site runs as processes")
 
 
-@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="only root can become another user")
+@only_root
 def test_an_engine_whose_socket_is_closed_to_the_user(site_factory: SiteFactory) -> None:
-    status, lines = doctor(site_factory(), prefix=AS_NOBODY)
+    status, lines = doctor(site_factory(), prefix=as_nobody())
     assert status == 1
     assert lines[0] == (
         "FAIL the Docker socket is closed to this user; add the user to the group that owns the socket and log in again"

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from stack.context import bases
 from stack.settings import Settings
 from tests import sites
 from tests.e2e import running
+from tests.e2e.engine_kinds import DIND, FLOW_RUN, KINDS, PODMAN, Kind
 from tests.sites import SiteUnderTest, docker
 
 pytestmark = pytest.mark.engine
 
-FLOW_RUN = "io.prefect.flow-run-id"
 LAUNCHED = ("site.role=launched",)
 # The reaper looks every 30 s and gives the logs of an ended container 60 s to be read.
 REAPED_SECONDS = 240
@@ -27,39 +26,6 @@ CANCELLED_SECONDS = 60
 WORK = "find /srv/site/work -type f"
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A component whose workers make containers; `service` holds its engine, where that is a container too."""
-
-    name: str
-    folder: str
-    compose_file: str = "compose.yaml"
-    service: str = ""
-    client: str = "docker"
-
-    def compose(self, site: SiteUnderTest, *arguments: str) -> str:
-        return site.compose(self.folder, "--file", self.compose_file, *arguments).stdout
-
-    def ask(self, site: SiteUnderTest, *arguments: str) -> str:
-        """What the engine's own command prints."""
-        if not self.service:
-            return docker(*arguments)
-        return self.compose(site, "exec", "--no-TTY", self.service, self.client, *arguments)
-
-    def containers(self, site: SiteUnderTest, *labels: str) -> set[str]:
-        """Ids of the containers that workers and launchers made there, ended ones included."""
-        filters = [f"--filter=label={label}" for label in (f"site={site.name}", FLOW_RUN, *labels)]
-        return set(self.ask(site, "ps", "--all", "--quiet", *filters).split())
-
-    def runs(self, site: SiteUnderTest, run: str) -> set[str]:
-        """Ids of the containers of one run, its own and those that it launched."""
-        return self.containers(site, f"{FLOW_RUN}={run}")
-
-
-DOCKER = Kind("docker", "worker-docker")
-DIND = Kind("dind", "worker-docker", "compose.dind.yaml", "dind")
-PODMAN = Kind("podman", "worker-podman", service="podman", client="podman")
-KINDS = (DOCKER, DIND, PODMAN)
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
@@ -68,18 +34,8 @@ def local(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(site_images: None) -> Iterator[SiteUnderTest]:
-    """All container workers on one machine, without a registry: `up` gives the images to the engines in containers."""
-    names = ("worker-docker", "dind", "worker-podman", "podman", "flights", "weather", "pca")
-    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
-    made = sites.make_site(COMPONENTS="server worker-docker worker-dind worker-podman client")
-    try:
-        done = made.render("up", check=False)
-        assert done.returncode == 0, done.stdout + done.stderr  # each component's sample is Completed
-        yield made
-    finally:
-        made.render("down", check=False)
-        made.remove()
+def site(engines_site: SiteUnderTest) -> SiteUnderTest:
+    return engines_site
 
 
 def launch(site: SiteUnderTest, kind: Kind, command: list[str], **more: Any) -> str:
@@ -228,6 +184,16 @@ def test_flow_containers_outlive_the_restart_of_their_worker(site: SiteUnderTest
 
 
 @kinds
+def test_no_container_of_a_run_shows_a_secret_but_the_login(
+    site: SiteUnderTest, sleeping: dict[str, str], kind: Kind
+) -> None:
+    shown = kind.ask(site, "inspect", *kind.runs(site, sleeping[kind.name]))
+    assert shown.count(site.env["PREFECT_API_AUTH_STRING"]) == 1  # the flow's own, and not the launched one
+    for key in ("SERVER_DATABASE_PASSWORD", "SERVER_REDIS_PASSWORD"):
+        assert site.env[key] not in shown
+
+
+@kinds
 def test_cancelling_stops_the_containers(site: SiteUnderTest, sleeping: dict[str, str], kind: Kind) -> None:
     run = sleeping[kind.name]
     with running.api(site) as client:
@@ -265,6 +231,14 @@ def test_nothing_is_left_of_runs_that_have_ended(
     running.until("the reaper has removed the flow containers", lambda: not kind.containers(site), REAPED_SECONDS)
     volumes = kind.ask(site, "volume", "ls", "--quiet").split() if kind.service else []
     assert not volumes
+
+
+def test_a_podman_whose_socket_is_not_there_is_told(site: SiteUnderTest) -> None:
+    """And the run is tried again, as after any crash."""
+    PODMAN.compose(site, "stop", PODMAN.service)
+    run = running.start(site, "weather/weather_podman")
+    running.until("its first crash", lambda: running.crashes(site, run))
+    assert "no engine answers at unix:///run/podman/podman.sock" in running.crashes(site, run)[0]
 
 
 def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:

@@ -10,7 +10,6 @@ from tests.sites import REPO, SiteUnderTest
 
 pytestmark = pytest.mark.engine
 
-RUNS = 60
 WORKERS = 3
 HOURS = 26115  # rows of the flow's data
 
@@ -26,8 +25,8 @@ def test_a_moved_site_names_no_path_of_this_repo(site: SiteUnderTest) -> None:
         assert str(REPO) not in site.compose(component, "config").stdout
 
 
-@pytest.mark.timeout(3600)
-def test_three_scaled_workers_complete_sixty_runs_and_none_twice(site: SiteUnderTest) -> None:
+@pytest.mark.parametrize("count", [9, pytest.param(60, marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])])
+def test_three_scaled_workers_complete_all_runs_and_none_twice(site: SiteUnderTest, count: int) -> None:
     done = running.shell(site.root, BRING_UP)
     assert done.returncode == 0, done.stderr
     assert "deployment         weather/weather                 left" in done.stdout.splitlines()
@@ -35,11 +34,11 @@ def test_three_scaled_workers_complete_sixty_runs_and_none_twice(site: SiteUnder
     assert len(workers) == WORKERS
     before = {one["flow_run_id"] for one in running.figures(site)}
 
-    done = running.run_weather(site, "--count", str(RUNS), "--timeout", "3000")
+    done = running.run_weather(site, "--count", str(count), "--timeout", "3000")
 
-    assert done.stdout.splitlines()[-1] == f"{RUNS} Completed"
+    assert done.stdout.splitlines()[-1] == f"{count} Completed"
     written = [one for one in running.figures(site) if one["flow_run_id"] not in before]
-    assert len(written) == RUNS
+    assert len(written) == count
     assert {one["host"] for one in written} == workers
     assert {one["hours"] for one in written} == {HOURS}
     with running.api(site) as client:

@@ -9,8 +9,11 @@ import pytest
 import yaml
 
 from stack import images
+from stack.authority import CERTIFICATE
+from stack.registry import CERTS
 from tests import sites
 from tests.e2e import running
+from tests.e2e.conftest import bridge_address
 from tests.e2e.second_engine import Machine, second_engine
 from tests.sites import REPO, SiteUnderTest
 
@@ -67,6 +70,47 @@ def figures(root: Path, machine: Machine) -> list[dict[str, Any]]:
     done = machine.shell(root / "agent", f'docker compose exec -T worker python -c "{running.FIGURES}"')
     assert done.returncode == 0, done.stderr
     return cast(list[dict[str, Any]], json.loads(done.stdout))
+
+
+def test_a_docker_worker_there_pulls_from_the_registry_and_reports_back(
+    docker_site: SiteUnderTest, machine: Machine
+) -> None:
+    site, keys = docker_site, ("REGISTRY_HOST", "REGISTRY_PORT", "REGISTRY_PASSWORD")
+    known = {key: site.env[key] for key in keys} | {"REGISTRY_CA": str(site.root / CERTIFICATE)}
+    root = render(machine, site, "worker-docker", DOCKER_POOL=POOL, **known)
+    machine.trust(root / CERTS, known["REGISTRY_HOST"], bridge_address())
+    image = push_job(machine, site)
+    assert not machine.docker("image", "ls", "--quiet", image)
+
+    up = machine.shell(root / "worker-docker", "docker compose up -d --wait")
+    assert up.returncode == 0, up.stderr
+    register(site)
+    (state,) = running.ended(site, run := running.start(site, "weather/weather_image_b"))
+    assert state["type"] == "COMPLETED", state
+    assert machine.docker("image", "ls", "--quiet", image), "it came from the registry"
+    label = f"label=io.prefect.flow-run-id={run}"
+    assert machine.docker("ps", "--all", "--quiet", f"--filter={label}")
+    assert not running.containers(site, label)
+    mounted = f"--volume={site.name}-results:/r:ro"
+    result = machine.docker(
+        "run", "--rm", mounted, images.reference("prefect", REPO), "cat", f"/r/weather/{run}/figures.json"
+    )
+    assert json.loads(result)["flow_run_id"] == run
+    machine.shell(root / "worker-docker", "docker compose down --volumes")
+
+
+def push_job(machine: Machine, site: SiteUnderTest) -> str:
+    """The job image in the site's registry, from there, where it then is no longer."""
+    local = images.reference("weather", REPO)
+    registry = f"{site.env['REGISTRY_HOST']}:{site.env['REGISTRY_PORT']}"
+    name = f"{registry}/{local.removeprefix('localhost/')}"
+    own = {"DOCKER_CONFIG": str(machine.folder / "login"), "PASSWORD": site.env["REGISTRY_PASSWORD"]}
+    login = f'printf %s "$PASSWORD" | docker login --username prefect --password-stdin {registry}'
+    running.until("the login there", lambda: machine.shell(machine.folder, login, **own).returncode == 0)
+    machine.docker("tag", local, name)
+    machine.docker("push", "--quiet", name, **own)
+    machine.docker("image", "rm", local, name)
+    return name
 
 
 def register(site: SiteUnderTest) -> None:

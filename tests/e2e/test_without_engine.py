@@ -1,22 +1,47 @@
-"""The same commands on a fresh clone where no engine answers: the site runs as processes."""
+"""The same commands on a fresh clone where no engine answers: a site of processes, with workers of every kind."""
 
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.conda_stand_in import make_root
 from tests.e2e import running
 from tests.e2e.clone import NO_ENGINE, Clone
 from tests.sites import SiteUnderTest
 
+# Says the words of all steps so far; the environment of the stand-in has no parser of YAML.
+SCRIPT = """
+import re, sys
+from pathlib import Path
+told = dict(re.findall(r"^ *([a-z_]+): '?([^'\\n]*)", Path(sys.argv[1]).read_text(), re.MULTILINE))
+before = (Path(told["results"]) / told["uid_retrieve"]).read_text() if told["uid_retrieve"] else ""
+(Path(told["results"]) / told["uid_save"]).write_text(before + told["word"])
+"""
+CATALOGUE = "algorithms: {words: {conda_env: lab, tasks: {say: say.py}}}\n"
+
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment and an algorithm for it."""
+    folder = tmp_path_factory.mktemp("lab")
+    make_root(folder / "conda", "lab")
+    (folder / "words").mkdir()
+    (folder / "words/say.py").write_text(SCRIPT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     clone = Clone.make(tmp_path_factory.mktemp("p"))
+    (clone.root / "catalogue.yml").write_text(CATALOGUE)
+    conda = {"CONDA_EXE": folder / "conda/bin/conda", "CONDA_ALGORITHMS": folder}
     try:
-        clone.configure(DOCKER_HOST=NO_ENGINE)
+        clone.configure({"AGENT_POOLS": "agent parent conda slurm", **conda}, DOCKER_HOST=NO_ENGINE)
         yield clone
     finally:
         clone.end_processes()
@@ -34,6 +59,8 @@ def test_up_ends_with_the_sample_completed_and_says_where_the_ui_is(clone: Clone
     lines = clone.said
     assert f"site {site_of_clone.name} runs in processes, for want of a Docker engine" in lines
     assert "1 Completed" in lines
+    first = int(site_of_clone.env["AGENT_HEALTH_PORT"])
+    assert [f"the worker on port {first + number} answers" in lines for number in range(4)] == [True] * 4
     assert f"the UI is at http://localhost:{site_of_clone.port}" in lines
     assert [(run["state_name"], run["run_count"]) for run in running.all_runs(site_of_clone)] == [("Completed", 1)]
 
@@ -44,6 +71,20 @@ def test_the_login_guards_api_and_the_ui_is_served(site_of_clone: SiteUnderTest)
     page = httpx.get(f"{url}/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert httpx.get(f"{url}/ui-settings").json()["api_url"] == "/api"
+
+
+def test_a_chain_of_steps_runs_in_conda_environments(
+    clone: Clone, site_of_clone: SiteUnderTest, folder: Path, tmp_path: Path
+) -> None:
+    def say(word: str) -> dict[str, Any]:
+        given = {"word": word, "results": str(tmp_path)}
+        return {"model_name": "words", "task_name": "say", "hpc_type": "conda", "params": given}
+
+    steps = {"params_list": [say("one "), say("two")]}
+    run = running.start(site_of_clone, "Parent flow/launch_parent_flow", parameters=steps)
+    (state,) = running.ended(site_of_clone, run)
+    assert state["type"] == "COMPLETED", state
+    assert sorted(path.read_text() for path in tmp_path.iterdir()) == ["one ", "one two"]
 
 
 def test_no_secret_stands_in_a_command_line(clone: Clone, site_of_clone: SiteUnderTest) -> None:
@@ -70,7 +111,7 @@ def test_up_again_changes_nothing(clone: Clone, site_of_clone: SiteUnderTest) ->
 
 def test_a_worker_that_died_is_started_again(clone: Clone, site_of_clone: SiteUnderTest) -> None:
     def workers() -> list[int]:
-        return [pid for pid in clone.processes() if b"\0--pool=" in command(pid)]
+        return [pid for pid in clone.processes() if b"\0--pool=agent_pool" in command(pid)]
 
     def command(pid: int) -> bytes:
         return open(f"/proc/{pid}/cmdline", "rb").read()  # noqa: PTH123

@@ -47,12 +47,17 @@ def test_a_flow_container_gets_no_secret_but_the_login_and_no_way_to_the_engine(
     assert set(container["NetworkSettings"]["Networks"]) == {site.name}
 
 
-def test_three_workers_share_the_runs_and_do_none_twice(site: SiteUnderTest) -> None:
+@pytest.mark.parametrize("count", [9, pytest.param(60, marks=[pytest.mark.endurance, pytest.mark.timeout(3600)])])
+def test_three_workers_share_the_runs_and_do_none_twice(site: SiteUnderTest, count: int) -> None:
     before = {figures["flow_run_id"] for figures in written(site)}
-    site.compose("worker-docker", "up", "--detach", "--wait", "--scale", "worker=3")
-    run_weather(site, 9)
+    done = running.shell(site.root, "docker compose -f worker-docker/compose.yaml up -d --wait --scale worker=3")
+    assert done.returncode == 0, done.stderr
+    run_weather(site, count)
     after = [figures["flow_run_id"] for figures in written(site)]
-    assert len(set(after)) == len(after) == len(before) + 9
+    assert len(set(after)) == len(after) == len(before) + count
+    new = [run for run in runs(site, "weather") if run["id"] in set(after) - before]
+    assert len({run["labels"]["prefect.worker.name"] for run in new}) == 3
+    assert {run["run_count"] for run in new} == {1}
 
 
 def test_a_launched_container_is_heard_and_gone(site: SiteUnderTest) -> None:
