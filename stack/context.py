@@ -21,7 +21,7 @@ def context(site: Settings) -> dict[str, Any]:
     image, jobs, workers = _images(site), job_images(site), dockerworkers.every(site)
     code = storage.code_environment(site)
     running = [each for name, each in workers.items() if name in names]
-    return site.model_dump() | {
+    return vars(site) | {
         "PROJECT": {component.name: component.project(site.SITE) for component in ALL},
         "IMAGE": image,
         "RUNNING": names,

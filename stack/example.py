@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stack.settings import SECTIONS, Section
+from stack.settings import SECTIONS, Section, described
 
 HEAD = """\
 # The one source of a site. Copy it to .env, or let `python render.py` do so: it fills in the secrets.
@@ -48,8 +48,8 @@ def _table(section: type[Section]) -> str:
 
 
 def _fields(section: type[Section]) -> Iterator[tuple[str, str, str, str]]:
-    for key, field in section.model_fields.items():
-        yield key, written(field.default), field.description or "", str((field.examples or [""])[0])
+    for key, each in described(section):
+        yield key, written(each.default), each.description, each.example
 
 
 def written(value: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from stack import jobs, kubernetes, lock, processworkers, storage, textfile
 from stack.components import AGENT, PROCESS_POOLS, WORKERS, chosen
 from stack.envfile import EnvFile
-from stack.settings import Settings, fault
+from stack.settings import KEYS, Settings, fault
 
 # Networks that every engine has under these names, so a site's network cannot be called so.
 RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
@@ -268,7 +268,7 @@ def named_files_are_there(env: EnvFile, settings: Settings) -> Iterator[str]:
     """The default file need not be there; one that a user names does."""
     for key in USERS_FILES:
         named = getattr(settings, key)
-        if named != Settings.model_fields[key].default and not textfile.exists(env.beside(named), f"in {key}"):
+        if named != KEYS[key].default and not textfile.exists(env.beside(named), f"in {key}"):
             yield fault(env, key, "there is no such file")
 
 

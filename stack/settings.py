@@ -4,33 +4,57 @@ The names are upper case because they are the keys of `.env`, and a template use
 looks for SERVER_PORT finds it here, in `.env.example`, in the template and nowhere else.
 """
 
-import os
-from collections.abc import Iterator
-from typing import Annotated, Any, cast
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import Field, dataclass, field, fields
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from stack import values
 from stack.components import KNOWN
 from stack.envfile import EnvFile, nearest
 from stack.errors import SiteError
 
-PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 MAX_SHOWN = 200  # characters; a fault is one line, and does not repeat a longer value
+SETTING = "setting"
+
+
+class Setting(NamedTuple):
+    """What is known of a key besides its type. A `secret` is made when empty and never printed, an `optional` one may
+    be empty."""
+
+    default: Any
+    description: str
+    example: str
+    secret: bool
+    optional: bool
 
 
 def setting(default: Any, description: str, example: str, *, secret: bool = False, optional: bool = False) -> Any:
-    """A field of `.env`; `secret` is made when empty and never printed, `optional` may be empty."""
-    extra: dict[str, Any] = {"secret": secret, "optional": optional or secret}
-    return Field(default=default, description=description, examples=[example], json_schema_extra=extra)
+    """A field of `.env`."""
+    return field(metadata={SETTING: Setting(default, description, example, secret, optional or secret)})
 
 
-class Section(BaseModel):
-    """A group of settings; its docstring's first line is the heading in `.env.example`."""
+class Section:
+    """A group of settings; its docstring's first line is the heading in `.env.example`.
 
-    # Built at the first use: of all these classes only Settings, the last, is ever used to check something.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    Each group is a frozen dataclass and not a model of Pydantic's: the parsers do all that is checked, and a third of a
+    render would go to importing it.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __init_subclass__(cls) -> None:
+        dataclass(init=False, repr=False, frozen=True)(cls)
+
+    def __init__(self, **given: Any) -> None:
+        """Values of the fields' types; what is not given is at its default."""
+        vars(self).update({key: copy(each.default) for key, each in described(type(self))} | given)
+
+
+def described(section: type[Section]) -> Iterator[tuple[str, Setting]]:
+    """The keys of a group, in the order in which they are written."""
+    for each in fields(section):
+        yield each.name, each.metadata[SETTING]
 
 
 class SiteSettings(Section):
@@ -559,24 +583,17 @@ class Settings(
     """All settings of one site, checked one by one; `stack.rules` checks them against each other."""
 
 
-def fields() -> Iterator[tuple[str, FieldInfo]]:
-    yield from Settings.model_fields.items()
+KEYS = dict(described(Settings))
+PARSERS = {each.name: each.type.__metadata__[0] for each in fields(Settings)}  # type: ignore[union-attr]
+
+
+def parse(given: Mapping[str, object]) -> Settings:
+    """The settings of which these are written; raises ValueError at the first that is wrong."""
+    return Settings(**{key: PARSERS[key](value) for key, value in given.items()})
 
 
 def is_secret(key: str) -> bool:
-    return bool(_extra(key)["secret"])
-
-
-def is_optional(key: str) -> bool:
-    return bool(_extra(key)["optional"])
-
-
-def example(key: str) -> str:
-    return str((Settings.model_fields[key].examples or [""])[0])
-
-
-def _extra(key: str) -> dict[str, Any]:
-    return cast(dict[str, Any], Settings.model_fields[key].json_schema_extra)  # every field is made by setting()
+    return KEYS[key].secret
 
 
 def load(env: EnvFile) -> Settings:
@@ -589,32 +606,21 @@ def load(env: EnvFile) -> Settings:
 
 def examine(env: EnvFile) -> tuple[Settings, dict[str, str]]:
     """The settings, wrong ones at their defaults, and the line to print for each key that is unknown or wrong."""
-    faults = {key: _unknown(env, key) for key in env.assignments if key not in Settings.model_fields}
-    given = {key: value for key, value in env.values().items() if key in Settings.model_fields}
-    empty = [key for key, value in given.items() if not value.strip() and not is_optional(key)]
-    faults |= {key: fault(env, key, "a value is missing") for key in empty}
-    faults |= _wrong(env, {key: value for key, value in given.items() if key not in faults})
-    return Settings.model_validate({key: value for key, value in given.items() if key not in faults}), faults
+    parsed: dict[str, Any] = {}
+    faults = {key: _unknown(env, key) for key in env.assignments if key not in KEYS}
+    for key, value in env.values().items():
+        if key in KEYS:
+            try:
+                parsed[key] = _parsed(key, value)
+            except ValueError as error:
+                faults[key] = fault(env, key, str(error))
+    return Settings(**parsed), faults
 
 
-def _wrong(env: EnvFile, given: dict[str, str]) -> dict[str, str]:
-    _build()
-    try:
-        Settings.model_validate(given)
-    except ValidationError as error:
-        reasons = {str(one["loc"][0]): str(one["ctx"]["error"]) for one in error.errors()}
-        return {key: fault(env, key, reason) for key, reason in reasons.items()}
-    return {}
-
-
-def _build() -> None:
-    """Once: without plugins, for which Pydantic would read the metadata of every package that is installed."""
-    before = os.environ.get(PLUGINS)
-    os.environ[PLUGINS] = "__all__"  # those that are switched off
-    try:
-        Settings.model_rebuild()
-    finally:
-        os.environ.pop(PLUGINS) if before is None else os.environ.update({PLUGINS: before})
+def _parsed(key: str, value: str) -> Any:
+    if not value.strip() and not KEYS[key].optional:
+        raise ValueError("a value is missing")
+    return PARSERS[key](value)
 
 
 def fault(env: EnvFile, key: str, reason: str, instead: str | None = None) -> str:
@@ -623,11 +629,11 @@ def fault(env: EnvFile, key: str, reason: str, instead: str | None = None) -> st
     value = assignment.value if assignment else ""
     if value and (is_secret(key) or len(value) > MAX_SHOWN):
         value = "..."
-    advice = example(key) if instead is None else instead
+    advice = KEYS[key].example if instead is None else instead
     return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={advice}"
 
 
 def _unknown(env: EnvFile, key: str) -> str:
-    close = nearest(key, list(Settings.model_fields))
+    close = nearest(key, list(KEYS))
     advice = f"did you mean {close}?" if close else "delete the line; .env.example lists every setting"
     return f"{env.where(key)}: {key} is no setting; {advice}"

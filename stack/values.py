@@ -1,16 +1,16 @@
-"""The kinds of value a setting can have: each parses the text of `.env` or says what is allowed.
+"""The kinds of value a setting can have: each is a type, and the parser that makes it of the text of `.env`.
 
-A parser raises ValueError with the rule that was broken; `stack.settings` adds file, line, key and an example.
+A parser raises ValueError with the rule that was broken; `stack.settings` adds file, line, key and an example. What
+is of the type already stays as it is.
 """
 
 import difflib
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
-
-from pydantic import BeforeValidator
 
 from stack.components import KNOWN, PROCESS_POOLS
 
@@ -74,7 +74,7 @@ def not_placeholder(value: str, advice: str = "write the real value") -> str:
     return value
 
 
-def whole_number(low: int, high: int, what: str) -> BeforeValidator:
+def whole_number(low: int, high: int, what: str) -> Callable[[object], int]:
     """A parser of decimal whole numbers from `low` to `high`; `what` names the thing counted."""
 
     def parse(value: object) -> int:
@@ -83,16 +83,16 @@ def whole_number(low: int, high: int, what: str) -> BeforeValidator:
             raise ValueError(f"{what} is a whole number from {low} to {high}")
         return int(text)
 
-    return BeforeValidator(parse)
+    return parse
 
 
-def one_of(*allowed: str) -> BeforeValidator:
+def one_of(*allowed: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if value not in allowed:
             raise ValueError(f"allowed are {', '.join(allowed)}")
         return str(value)
 
-    return BeforeValidator(parse)
+    return parse
 
 
 def _switch(value: object) -> bool:
@@ -434,38 +434,38 @@ def _advice(name: str, known: tuple[str, ...]) -> str:
     return f"did you mean {close[0]}?" if close else f"there are {', '.join(known[:-1])} and {known[-1]}"
 
 
-Switch = Annotated[bool, BeforeValidator(_switch)]
-SiteName = Annotated[str, BeforeValidator(_site_name)]
-PrefectVersion = Annotated[str, BeforeValidator(_version)]
+Switch = Annotated[bool, _switch]
+SiteName = Annotated[str, _site_name]
+PrefectVersion = Annotated[str, _version]
 Port = Annotated[int, whole_number(1, 65535, "a port")]
 Count = Annotated[int, whole_number(1, 1000, "this")]
-Subnet = Annotated[str, BeforeValidator(_subnet)]
-BindAddress = Annotated[str, BeforeValidator(_bind_address)]
-ApiUrl = Annotated[str, BeforeValidator(_api_url)]
-BrowserUrl = Annotated[str, BeforeValidator(_browser_url)]
-Login = Annotated[str, BeforeValidator(_login)]
-Secret = Annotated[str, BeforeValidator(_secret)]
-HostName = Annotated[str, BeforeValidator(_host_name)]
-RegistryUser = Annotated[str, BeforeValidator(_registry_user)]
-RegistryPassword = Annotated[str, BeforeValidator(_registry_password)]
-RegistryUsers = Annotated[dict[str, str], BeforeValidator(_registry_users)]
-S3Url = Annotated[str, BeforeValidator(_s3_url)]
-Bucket = Annotated[str, BeforeValidator(_bucket)]
-Region = Annotated[str, BeforeValidator(_region)]
-S3Key = Annotated[str, BeforeValidator(_s3_key)]
-Identifier = Annotated[str, BeforeValidator(_identifier)]
-PoolName = Annotated[str, BeforeValidator(_pool_name)]
-Image = Annotated[str, BeforeValidator(_image)]
-FilePath = Annotated[str, BeforeValidator(_file_path)]
-AnyPath = Annotated[str, BeforeValidator(str)]
-AnyText = Annotated[str, BeforeValidator(str)]
-Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
-Limits = Annotated[dict[str, int], BeforeValidator(_limits)]
-Components = Annotated[list[str], BeforeValidator(_components)]
-ProcessPools = Annotated[list[str], BeforeValidator(_process_pools)]
-Words = Annotated[list[str], BeforeValidator(_words)]
-ByName = Annotated[dict[str, str], BeforeValidator(_by_name)]
-Memory = Annotated[str, BeforeValidator(_memory)]
-Cpus = Annotated[str, BeforeValidator(_cpus)]
-Folders = Annotated[list[str], BeforeValidator(_folders)]
-ImagePatterns = Annotated[list[str], BeforeValidator(_image_patterns)]
+Subnet = Annotated[str, _subnet]
+BindAddress = Annotated[str, _bind_address]
+ApiUrl = Annotated[str, _api_url]
+BrowserUrl = Annotated[str, _browser_url]
+Login = Annotated[str, _login]
+Secret = Annotated[str, _secret]
+HostName = Annotated[str, _host_name]
+RegistryUser = Annotated[str, _registry_user]
+RegistryPassword = Annotated[str, _registry_password]
+RegistryUsers = Annotated[dict[str, str], _registry_users]
+S3Url = Annotated[str, _s3_url]
+Bucket = Annotated[str, _bucket]
+Region = Annotated[str, _region]
+S3Key = Annotated[str, _s3_key]
+Identifier = Annotated[str, _identifier]
+PoolName = Annotated[str, _pool_name]
+Image = Annotated[str, _image]
+FilePath = Annotated[str, _file_path]
+AnyPath = Annotated[str, str]
+AnyText = Annotated[str, str]
+Labels = Annotated[dict[str, str], _labels]
+Limits = Annotated[dict[str, int], _limits]
+Components = Annotated[list[str], _components]
+ProcessPools = Annotated[list[str], _process_pools]
+Words = Annotated[list[str], _words]
+ByName = Annotated[dict[str, str], _by_name]
+Memory = Annotated[str, _memory]
+Cpus = Annotated[str, _cpus]
+Folders = Annotated[list[str], _folders]
+ImagePatterns = Annotated[list[str], _image_patterns]

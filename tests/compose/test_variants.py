@@ -14,7 +14,7 @@ from stack import envfile, templates
 from stack import site as stack_site
 from stack.components import ALL
 from stack.files import CLOSED_FOLDERS
-from stack.settings import Settings
+from stack.settings import KEYS
 from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
 
@@ -326,7 +326,7 @@ def test_what_is_built_is_in_the_folder_and_begins_with_the_setting(variants: li
 
 
 def default(key: str) -> str:
-    return str(Settings.model_fields[key].default)
+    return str(KEYS[key].default)
 
 
 def test_rendered_files_say_where_they_come_from(variants: list[Variant]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from stack import cli
 from stack.components import ALL
-from stack.settings import Settings
+from stack.settings import KEYS
 from tests.sites import REPO
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -95,8 +95,8 @@ def test_names_of_settings_exist(page: Path) -> None:
     """One with a component's prefix is a setting; any other is Prefect's, or stands in a file of this repository."""
     names = {name for code in [*commands(page), *blocks(page, "ini")] for name in NAME.findall(code)}
     ours = {name for name in names if OURS.match(name)}
-    assert ours <= Settings.model_fields.keys()
-    known = Settings.model_fields.keys() | names_in_files() | set(NAME.findall("".join(blocks(page, "dockerfile"))))
+    assert ours <= KEYS.keys()
+    known = KEYS.keys() | names_in_files() | set(NAME.findall("".join(blocks(page, "dockerfile"))))
     assert not [name for name in names - ours if name not in known and not hasattr(prefect.settings, name)]
 
 

@@ -24,21 +24,21 @@ def test_the_page_is_made_of_the_settings() -> None:
 def test_the_example_means_the_defaults() -> None:
     """Every setting stands in it once, and with the value that it has where it does not stand."""
     env = envfile.parse(Path(".env.example"), example.env_example())
-    assert sorted(env.assignments) == sorted(key for key, _ in settings.fields())
+    assert sorted(env.assignments) == sorted(settings.KEYS)
     assert validate(env) == Settings()
 
 
-@pytest.mark.parametrize("key", [key for key, _ in settings.fields()])
+@pytest.mark.parametrize("key", list(settings.KEYS))
 def test_the_example_of_a_setting_is_a_value_of_it(key: str) -> None:
     """What a fault says to write instead is not a fault itself."""
-    env = envfile.parse(Path(".env"), f"{key}={settings.example(key)}\n")
+    env = envfile.parse(Path(".env"), f"{key}={settings.KEYS[key].example}\n")
     checked, faults = settings.examine(env)
     assert faults == {}
     if key != "REGISTRY_USERS":  # read as the passwords themselves, and written by nobody but users
         assert example.written(getattr(checked, key)) == env.assignments[key].value
 
 
-@pytest.mark.parametrize("key", [key for key, _ in settings.fields()])
+@pytest.mark.parametrize("key", list(settings.KEYS))
 def test_every_setting_is_described_on_the_page_in_one_row(key: str) -> None:
     rows = [row for row in example.settings_page().splitlines() if row.startswith(f"| `{key}` |")]
     assert len(rows) == 1

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from stack import kubernetes
 from stack.cli import main
 from stack.context import context
-from stack.settings import Settings
+from stack.settings import Settings, parse
 from tests.passwords import passwords
 from tests.unit.tree import tree
 
@@ -48,7 +48,7 @@ IMAGE = (
 
 def rendered(**given: str) -> dict[str, str]:
     """The files of kubernetes/, by their path below it."""
-    site = Settings.model_validate(SECRETS | {"SITE": "als", "KUBERNETES_VALUES": "true"} | given)
+    site = parse(SECRETS | {"SITE": "als", "KUBERNETES_VALUES": "true"} | given)
     files = kubernetes.files(site, context(site) | {"SCHEDULES": {}})
     return {file.path.removeprefix("kubernetes/"): file.content.decode() for file in files}
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from stack import profile
 from stack.cli import main
-from stack.settings import Settings
+from stack.settings import parse
 from tests.passwords import logins
 
 Capture = pytest.CaptureFixture[str]
@@ -21,7 +21,7 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 def said(**given: object) -> dict[str, Any]:
     """What the profile of a site with these settings says."""
-    [file] = profile.files(Settings.model_validate({"SITE": "als", "PREFECT_API_AUTH_STRING": LOGIN} | given))
+    [file] = profile.files(parse({"SITE": "als", "PREFECT_API_AUTH_STRING": LOGIN} | given))
     whole = tomllib.loads(file.content.decode())
     assert (whole["active"], list(whole["profiles"])) == ("als", ["als"])
     return dict(whole["profiles"]["als"])
@@ -54,7 +54,7 @@ def test_a_private_authority_is_named_where_there_is_tls() -> None:
 
 
 def test_a_machine_that_knows_no_server_has_none() -> None:
-    assert profile.files(Settings.model_validate({"COMPONENTS": "registry"})) == []
+    assert profile.files(parse({"COMPONENTS": "registry"})) == []
 
 
 @settings(deadline=None)
@@ -82,6 +82,6 @@ def test_only_its_owner_reads_it_and_no_diff_shows_it(tmp_path: Path, capsys: Ca
 
 
 def test_the_command_is_one_line_that_a_shell_takes_as_it_is(tmp_path: Path) -> None:
-    line = profile.command(tmp_path / "it's", Settings.model_validate({"SERVER_UI_API_URL": TLS}))
+    line = profile.command(tmp_path / "it's", parse({"SERVER_UI_API_URL": TLS}))
     path = f"""'{tmp_path}/it'"'"'s/.site/profile/profiles.toml'"""
     assert line == f"export PREFECT_PROFILES_PATH={path} PREFECT_API_URL={TLS}"
