@@ -29,6 +29,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         sites.need(sites.engine_fault())
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    sharing.leave(item, nextitem)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_engine(request: pytest.FixtureRequest) -> Iterator[None]:
     """What tests left on the engine is removed before the first and after the last of them, however they ended."""

@@ -1,5 +1,7 @@
 """How two processes share the tests (`make test`): file by file, and files of one site stay in one process."""
 
+from contextlib import ExitStack
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -15,19 +17,36 @@ TOGETHER = {
     "proxy": ("tests/e2e/proxy/",),
 }
 
+# What files share, until the last of them is done: a site at rest takes its part of the machine too.
+SHARED = ExitStack()
+
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Tier by tier; within one the order stays."""
-    items.sort(key=_tier)
+    """Tier by tier, and group by group; else the order stays."""
+    first: dict[str, int] = {}
+    for place, item in enumerate(items):
+        first.setdefault(group(item.nodeid), place)
+    items.sort(key=lambda item: (_tier(item), first[group(item.nodeid)]))
+
+
+def group(nodeid: str) -> str:
+    """What a process is given at a time: a file, or the files of one site."""
+    file = nodeid.partition("::")[0]
+    return next((name for name, files in TOGETHER.items() if file.startswith(files)), file)
 
 
 def _tier(item: pytest.Item) -> int:
     return next((place for place, tier in enumerate(TIERS) if item.nodeid.startswith(tier)), len(TIERS))
 
 
+def leave(item: pytest.Item, following: pytest.Item | None) -> None:
+    """Ends what is shared, where the next test is not among those that share it."""
+    if following is None or group(following.nodeid) != group(item.nodeid):
+        SHARED.close()
+
+
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     """What one process is given at a time; by name, since marks of groups do not pass from pytest 9.2 to xdist 3.8."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return next((name for name, files in TOGETHER.items() if file.startswith(files)), file)
+        return group(nodeid)

@@ -10,7 +10,7 @@ import pytest
 from stack import images
 from stack.context import bases
 from stack.settings import Settings
-from tests import sites
+from tests import sharing, sites
 from tests.e2e import running
 from tests.e2e.another_user import given_to_nobody
 from tests.e2e.trusted import NAME
@@ -68,6 +68,7 @@ class Shared:
     def __init__(self, bring_up: Callable[[], SiteUnderTest]) -> None:
         self.bring_up = bring_up
         self.kept: SiteUnderTest | None = None
+        sharing.SHARED.callback(self.discard)
 
     def take(self) -> SiteUnderTest:
         if self.kept and not running.living(self.kept):  # a test of `down` has had it
@@ -87,10 +88,8 @@ class Shared:
 
 
 @pytest.fixture(scope="session")
-def shared(site_images: None) -> Iterator[Shared]:
-    shared = Shared(bring_up)
-    yield shared
-    shared.discard()
+def shared(site_images: None) -> Shared:
+    return Shared(bring_up)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +125,8 @@ def bring_up_docker() -> SiteUnderTest:
 
 
 @pytest.fixture(scope="session")
-def shared_docker(site_images: None) -> Iterator[Shared]:
-    shared = Shared(bring_up_docker)
-    yield shared
-    shared.discard()
+def shared_docker(site_images: None) -> Shared:
+    return Shared(bring_up_docker)
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +153,8 @@ def bring_up_engines() -> SiteUnderTest:
 
 
 @pytest.fixture(scope="session")
-def shared_engines(site_images: None) -> Iterator[Shared]:
-    shared = Shared(bring_up_engines)
-    yield shared
-    shared.discard()
+def shared_engines(site_images: None) -> Shared:
+    return Shared(bring_up_engines)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.sites import SiteUnderTest, docker
 WEATHER = "weather/weather"
 LONG_SECONDS = 300
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 1  # what is asked is often a command on an engine, which takes half a second of a core
 PAGE = 200  # the server gives no more at once
 QUIET_SECONDS = 5  # a logger gathers lines for two seconds before it sends them
 # The last line that each logger of a run writes, and sends after the others.

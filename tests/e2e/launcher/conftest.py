@@ -12,6 +12,7 @@ from tests.e2e.launcher.attempts import Site, a_site
 from tests.e2e.launcher.places import Place, running_podman, tiny_images
 from tests.e2e.launcher.runs import Runs
 from tests.server.conftest import Server, free_port, running_server
+from tests.sharing import SHARED
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +26,8 @@ def docker_place(tiny: tuple[str, ...]) -> Place:
 
 
 @pytest.fixture(scope="session")
-def podman_place(tiny: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with running_podman(tmp_path_factory.getbasetemp(), tiny) as place:
-        yield place
+def podman_place(tiny: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return SHARED.enter_context(running_podman(tmp_path_factory.getbasetemp(), tiny))
 
 
 @pytest.fixture(params=["docker", "podman"])
@@ -50,9 +50,8 @@ def docker_site(docker_place: Place, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("prefect"), free_port()) as started:
-        yield started
+def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    return SHARED.enter_context(running_server(tmp_path_factory.mktemp("prefect"), free_port()))
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """One proxy for all of these tests, before the real engine."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.e2e.proxy.proxy_site import Site, a_site
+from tests.sharing import SHARED
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
-    with a_site() as found:
-        yield found
+def site() -> Site:
+    return SHARED.enter_context(a_site())
