@@ -20,6 +20,7 @@ from tests.sites import REPO, SiteUnderTest
 pytestmark = pytest.mark.engine
 
 POOL = "docker_pool_b"
+PROCESS_POOL = "agent_pool_b"
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +46,22 @@ def render(machine: Machine, site: SiteUnderTest, component: str, **more: str) -
     return root
 
 
-def test_a_run_is_executed_on_the_other_machine_and_stored_there(site: SiteUnderTest, machine: Machine) -> None:
-    root = render(machine, site, "agent")
+def test_a_run_is_executed_on_the_other_machine_and_stored_there(docker_site: SiteUnderTest, machine: Machine) -> None:
+    site = docker_site
+    root = render(machine, site, "agent", AGENT_POOL=PROCESS_POOL)
     up = machine.shell(root / "agent", "docker compose up -d --wait")
     assert up.returncode == 0, up.stderr
-    site.compose("agent", "stop", "worker")
-    try:
-        before = running.figures(site)
-        assert running.run_weather(site).stdout.splitlines()[-1] == "1 Completed"
-        assert len(running.figures(site)) == len(before)
-    finally:
-        site.compose("agent", "up", "--detach", "--wait")
+    step = {"prefect.deployments.steps.set_working_directory": {"directory": "{{ $SITE_HOME }}"}}
+    one = {"name": "there", "entrypoint": "flows/weather.py:weather", "work_pool": {"name": PROCESS_POOL}}
+    register(site, {"pull": [step], "deployments": [one]})
+    (state,) = running.ended(site, run := running.start(site, "weather/there"))
+    assert state["type"] == "COMPLETED", state
 
     (written,) = figures(root, machine)
-    run = running.all_runs(site, sort="END_TIME_DESC", limit=1)[0]
     host = machine.shell(root / "agent", "docker compose exec -T worker hostname").stdout.strip()
-    assert (written["flow_run_id"], written["host"]) == (run["id"], host)
-    assert host not in {one["Config"]["Hostname"] for one in running.service(site, "worker")}
+    assert (written["flow_run_id"], written["host"]) == (run, host)
+    mounted = f"--volume={site.name}-results:/r:ro"
+    assert run not in sites.docker("run", "--rm", mounted, images.reference("prefect", REPO), "ls", "/r/weather")
     machine.shell(root / "agent", "docker compose down --volumes")
 
 
@@ -84,7 +84,7 @@ def test_a_docker_worker_there_pulls_from_the_registry_and_reports_back(
 
     up = machine.shell(root / "worker-docker", "docker compose up -d --wait")
     assert up.returncode == 0, up.stderr
-    register(site)
+    register(site, {"deployments": [job_there(site)]})
     (state,) = running.ended(site, run := running.start(site, "weather/weather_image_b"))
     assert state["type"] == "COMPLETED", state
     assert machine.docker("image", "ls", "--quiet", image), "it came from the registry"
@@ -113,15 +113,20 @@ def push_job(machine: Machine, site: SiteUnderTest) -> str:
     return name
 
 
-def register(site: SiteUnderTest) -> None:
-    """A deployment of a user's own: one of the site's, on the pool of the other machine."""
+def job_there(site: SiteUnderTest) -> dict[str, Any]:
+    """One of the site's deployments, on the pool of the other machine."""
     given = yaml.safe_load((site.root / "client/prefect-docker.yaml").read_text())
-    one = next(each for each in given["deployments"] if each["name"] == "weather_image_docker")
+    one = dict(next(each for each in given["deployments"] if each["name"] == "weather_image_docker"))
     one["name"], one["work_pool"]["name"] = "weather_image_b", POOL
-    volume = f"{site.name}-results:/srv/site/results"
-    assert one["work_pool"]["job_variables"]["volumes"] == [volume]
-    (site.root / "client/deployments/b.yaml").write_text(yaml.safe_dump({"deployments": [one]}))
+    assert one["work_pool"]["job_variables"]["volumes"] == [f"{site.name}-results:/srv/site/results"]
+    return one
+
+
+def register(site: SiteUnderTest, content: dict[str, Any]) -> None:
+    """A user's own file of deployments."""
+    path = site.root / "client/deployments/b.yaml"
+    path.write_text(yaml.safe_dump(content))
     try:
         site.compose("client", "run", "--rm", "--no-TTY", "client")
     finally:
-        (site.root / "client/deployments/b.yaml").unlink()
+        path.unlink()
