@@ -1,6 +1,6 @@
 # `make help` lists the targets. ENV and OUTPUT name another site: make up ENV=sites/als.env OUTPUT=sites/als
 .DEFAULT_GOAL := help
-.PHONY: help up down render doctor trust-registry registry-gc bundle load engine browser test endurance lint bench lock clean
+.PHONY: help up down render doctor trust-registry registry-gc bundle load engine browser test test-long lint bench lock clean
 
 PYTHON ?= python3
 SITE := $(if $(ENV),--env $(ENV)) $(if $(OUTPUT),--output $(OUTPUT))
@@ -50,11 +50,13 @@ browser: ## install Chromium for the tests of the UI (Debian, root)
 # Two processes share the tests (tests/sharing.py): most of what a test does is wait.
 JOBS ?= 2
 
-test: .venv/.dev lint ## lint and every tier of tests
-	@.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+SHARED := --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
-endurance: .venv/.dev ## what `make test` leaves out for its length: many runs, and kills in the middle of them
-	@.venv/bin/python -m pytest -m endurance -s $(PYTEST_ARGS)
+test: .venv/.dev lint ## lint and every tier of tests
+	@.venv/bin/python -m pytest $(SHARED) $(PYTEST_ARGS)
+
+test-long: .venv/.dev ## what `make test` leaves out, as it takes another hour: see tests/README.md
+	@.venv/bin/python -m pytest -m long $(SHARED) $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint
 	@tests/lint

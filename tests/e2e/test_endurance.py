@@ -1,5 +1,5 @@
 """Runs whose container, worker or engine is killed with SIGKILL come back, on every pool; one that kills itself at each
-attempt is given up. How long it takes is printed (`make endurance`), and decides nothing."""
+attempt is given up. How long it takes is printed (`make test-long PYTEST_ARGS=-rP`), and decides nothing."""
 
 import shutil
 import time
@@ -18,7 +18,7 @@ from tests.e2e.engine_kinds import AGENT, DIND, DOCKER, PODMAN, Kind
 from tests.e2e.victims import kill_run, kill_service, kill_worker
 from tests.sites import SiteUnderTest, docker
 
-pytestmark = [pytest.mark.engine, pytest.mark.endurance, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 NESTED = (DIND, PODMAN)
 OUTER = (AGENT, DOCKER)

@@ -17,7 +17,7 @@ from tests.e2e import running
 from tests.e2e.engine_kinds import DIND, FLOW_RUN, KINDS, PODMAN, Kind
 from tests.sites import SiteUnderTest, docker
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]  # images are loaded into engines, too
 
 LAUNCHED = ("site.role=launched",)
 # The reaper looks every 30 s and gives the logs of an ended container 60 s to be read.

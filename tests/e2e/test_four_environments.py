@@ -21,7 +21,7 @@ from tests.e2e.second_engine import checked
 from tests.e2e.slurm.one_node import running_node
 from tests.sites import SiteUnderTest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 RESULTS = "/srv/site/results"
 COMPONENTS = ("flows", "worker-docker", "worker-podman", "podman", "pca")

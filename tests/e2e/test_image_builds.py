@@ -142,6 +142,7 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cold]:
         docker("image", "rm", "--force", *cold.references, check=False)
 
 
+@pytest.mark.long
 class TestMaking:
     def test_says_what_it_makes_parents_first(self, cold: Cold) -> None:
         begun = [line for line in cold.lines if line.endswith(": making it")]
@@ -252,6 +253,7 @@ def mirror(cold: Cold) -> Iterator[str]:
         docker("image", "rm", "--force", server, check=False)
 
 
+@pytest.mark.long
 class TestWays:
     def test_each_way_remakes_what_the_other_made_and_auto_takes_it(self, cold: Cold, mirror: str) -> None:
         bases = {"redis": mirror}

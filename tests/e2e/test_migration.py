@@ -21,7 +21,7 @@ from tests import sites
 from tests.e2e import running
 from tests.sites import REPO, SiteUnderTest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW = "Docker flow/launch_docker"
 FENCE = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -17,7 +17,7 @@ from tests.e2e.conftest import bridge_address
 from tests.e2e.second_engine import Machine, second_engine
 from tests.sites import REPO, SiteUnderTest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 POOL = "docker_pool_b"
 PROCESS_POOL = "agent_pool_b"

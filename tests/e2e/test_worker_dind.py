@@ -17,7 +17,7 @@ from tests.e2e import running
 from tests.e2e.launcher.places import HERE, build
 from tests.sites import REPO, SiteUnderTest, docker
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW_RUN = "io.prefect.flow-run-id"
 LACKING = "; ".join(finding.what for finding in doctor_nested.rootless())

@@ -11,7 +11,7 @@ from tests.e2e import running
 from tests.e2e.second_engine import Machine, checked, second_engine
 from tests.sites import SiteUnderTest
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FILE = "lab.bundle.tar.gz"
 PLUGIN = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
