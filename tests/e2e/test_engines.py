@@ -238,7 +238,7 @@ def test_a_podman_whose_socket_is_not_there_is_told(site: SiteUnderTest) -> None
     PODMAN.compose(site, "stop", PODMAN.service)
     run = running.start(site, "weather/weather_podman")
     running.until("its first crash", lambda: running.crashes(site, run))
-    assert "no engine answers at unix:///run/podman/podman.sock" in running.crashes(site, run)[0]
+    assert "no engine answers at /run/podman/podman.sock" in running.crashes(site, run)[0]
 
 
 def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
