@@ -77,7 +77,7 @@ class Installation:
             try:
                 yield
             finally:
-                os.killpg(started.pid, signal.SIGINT)  # Ctrl-C
+                os.killpg(started.pid, signal.SIGTERM)  # as Ctrl-C, which whoever runs the tests may have switched off
                 started.wait(60)
 
     def run(self) -> str:
