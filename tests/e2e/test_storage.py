@@ -18,7 +18,7 @@ from tests import sites
 from tests.e2e import running
 from tests.sites import SiteUnderTest, docker
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 PROCESS, DOCKER = "weather/weather", "weather/weather_docker"
 BOTH = (PROCESS, DOCKER)
