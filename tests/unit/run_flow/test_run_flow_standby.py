@@ -32,7 +32,8 @@ def run(script: str) -> list[str]:
     """The lines that the script prints, and its exit status."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + script],
-        env=os.environ | {"PYTHONPATH": str(REPO / "images" / "prefect")},
+        # Buffered, whatever the tests' own: else a line and its end are written apart, and parent and child share the pipe.
+        env=os.environ | {"PYTHONPATH": str(REPO / "images" / "prefect"), "PYTHONUNBUFFERED": ""},
         capture_output=True,
         text=True,
         timeout=300,
