@@ -32,7 +32,7 @@ def run(script: str) -> list[str]:
     """The lines that the script prints, and its exit status."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + script],
-        # Buffered, whatever the tests' own: else a line and its end are written apart, and parent and child share the pipe.
+        # Buffered, whatever the tests are: else a line and its end are written apart, and two processes share the pipe.
         env=os.environ | {"PYTHONPATH": str(REPO / "images" / "prefect"), "PYTHONUNBUFFERED": ""},
         capture_output=True,
         text=True,
