@@ -4,7 +4,7 @@ The names are upper case because they are the keys of `.env`, and a template use
 looks for SERVER_PORT finds it here, in `.env.example`, in the template and nowhere else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import Field, dataclass, field, fields
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -585,11 +585,6 @@ class Settings(
 
 KEYS = dict(described(Settings))
 PARSERS = {each.name: each.type.__metadata__[0] for each in fields(Settings)}  # type: ignore[union-attr]
-
-
-def parse(given: Mapping[str, object]) -> Settings:
-    """The settings of which these are written; raises ValueError at the first that is wrong."""
-    return Settings(**{key: PARSERS[key](value) for key, value in given.items()})
 
 
 def is_secret(key: str) -> bool:

@@ -1,7 +1,6 @@
 """The kinds of value a setting can have: each is a type, and the parser that makes it of the text of `.env`.
 
-A parser raises ValueError with the rule that was broken; `stack.settings` adds file, line, key and an example. What
-is of the type already stays as it is.
+A parser raises ValueError with the rule that was broken; `stack.settings` adds file, line, key and an example.
 """
 
 import difflib
@@ -74,53 +73,50 @@ def not_placeholder(value: str, advice: str = "write the real value") -> str:
     return value
 
 
-def whole_number(low: int, high: int, what: str) -> Callable[[object], int]:
+def whole_number(low: int, high: int, what: str) -> Callable[[str], int]:
     """A parser of decimal whole numbers from `low` to `high`; `what` names the thing counted."""
 
-    def parse(value: object) -> int:
-        text = str(value)
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
             raise ValueError(f"{what} is a whole number from {low} to {high}")
-        return int(text)
+        return int(value)
 
     return parse
 
 
-def one_of(*allowed: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
         if value not in allowed:
             raise ValueError(f"allowed are {', '.join(allowed)}")
-        return str(value)
+        return value
 
     return parse
 
 
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).lower()
+def _switch(value: str) -> bool:
+    word = value.lower()
     if word not in TRUE | FALSE:
         raise ValueError("this is a switch: true or false")
     return word in TRUE
 
 
-def _site_name(value: object) -> str:
-    if not _NAME.fullmatch(str(value)):
+def _site_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
         raise ValueError(
             "a site's name has 1 to 40 lower-case letters, digits and inner hyphens: Compose and DNS allow no others"
         )
-    return not_placeholder(str(value))
+    return not_placeholder(value)
 
 
-def _version(value: object) -> str:
-    if not _VERSION.fullmatch(str(value)):
+def _version(value: str) -> str:
+    if not _VERSION.fullmatch(value):
         raise ValueError("this is no full version of Prefect 3: three numbers, the first of them 3")
-    return str(value)
+    return value
 
 
-def _subnet(value: object) -> str:
+def _subnet(value: str) -> str:
     try:
-        network = ipaddress.IPv4Network(str(value))
+        network = ipaddress.IPv4Network(value)
     except ValueError:
         network = ipaddress.IPv4Network("0.0.0.0/0")
     if not network.is_private or not 8 <= network.prefixlen <= 22:  # four networks of 254 addresses
@@ -128,35 +124,33 @@ def _subnet(value: object) -> str:
     return str(network)
 
 
-def _bind_address(value: object) -> str:
-    if _address(str(value)) is None:
+def _bind_address(value: str) -> str:
+    if _address(value) is None:
         raise ValueError("this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody")
-    return str(value)
+    return value
 
 
-def _api_url(value: object) -> str:
-    text = str(value)
-    if not text:
-        return text
-    host = _http_host(text)
-    if not urlsplit(text).path.rstrip("/").endswith("/api"):
+def _api_url(value: str) -> str:
+    if not value:
+        return value
+    host = _http_host(value)
+    if not urlsplit(value).path.rstrip("/").endswith("/api"):
         raise ValueError("the URL of a Prefect API ends in /api")
     if is_local_only(host):
         raise ValueError(f"inside a container {host} is the container itself; write the name or address of the server")
-    return text.rstrip("/")
+    return value.rstrip("/")
 
 
-def _browser_url(value: object) -> str:
-    text = str(value)
-    if not text:
-        return text
-    host = _http_host(text)
+def _browser_url(value: str) -> str:
+    if not value:
+        return value
+    host = _http_host(value)
     address = _address(host)
     if address is not None and address.is_unspecified:
         raise ValueError(f"no browser can open {host}; write the name or address under which people open the UI")
-    if not urlsplit(text).path.rstrip("/").endswith("/api"):
+    if not urlsplit(value).path.rstrip("/").endswith("/api"):
         raise ValueError("the URL of a Prefect API ends in /api")
-    return text.rstrip("/")
+    return value.rstrip("/")
 
 
 def _http_host(text: str) -> str:
@@ -187,43 +181,40 @@ def _has_good_port(parts: SplitResult) -> bool:
         return False
 
 
-def _login(value: object) -> str:
-    text = str(value)
-    if not text:
-        return text
-    if not (text.isascii() and text.isprintable()):
+def _login(value: str) -> str:
+    if not value:
+        return value
+    if not (value.isascii() and value.isprintable()):
         raise ValueError("the API login is printable ASCII: the server compares it as such and answers 500 to others")
-    user, colon, password = text.partition(":")
+    user, colon, password = value.partition(":")
     if not (user.strip() and colon and password.strip()):
         raise ValueError("a login is a user name, a colon and a password")
     not_placeholder(user, _OR_MADE)
     not_placeholder(password, _OR_MADE)
-    return text
+    return value
 
 
-def _secret(value: object) -> str:
-    text = str(value)
-    if text and not text.strip():
+def _secret(value: str) -> str:
+    if value and not value.strip():
         raise ValueError(f"a password of spaces alone is a slip; {_OR_MADE}")
-    return not_placeholder(text, _OR_MADE)
+    return not_placeholder(value, _OR_MADE)
 
 
-def _host_name(value: object) -> str:
-    text = str(value)
-    if not _HOST.fullmatch(text) or text != text.lower():
+def _host_name(value: str) -> str:
+    if not _HOST.fullmatch(value) or value != value.lower():
         raise ValueError("this is no host name: lower-case letters, digits and hyphens between dots, no address")
-    if _is_loopback_name(text):
-        raise ValueError(f"inside a container {text} is the container itself; write a name of its own")
-    return not_placeholder(text)
+    if _is_loopback_name(value):
+        raise ValueError(f"inside a container {value} is the container itself; write a name of its own")
+    return not_placeholder(value)
 
 
-def _registry_user(value: object) -> str:
-    if not _REGISTRY_USER.fullmatch(str(value)):
+def _registry_user(value: str) -> str:
+    if not _REGISTRY_USER.fullmatch(value):
         raise ValueError("a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit")
-    return str(value)
+    return value
 
 
-def _registry_password(value: object) -> str:
+def _registry_password(value: str) -> str:
     return _for_bcrypt(_secret(value))
 
 
@@ -235,10 +226,8 @@ def _for_bcrypt(text: str) -> str:
     return text
 
 
-def _registry_users(value: object) -> dict[str, str]:
-    if isinstance(value, dict):
-        return value
-    pairs = [part.partition(":") for part in str(value).split()]
+def _registry_users(value: str) -> dict[str, str]:
+    pairs = [part.partition(":") for part in value.split()]
     if any(not colon or not password for _, colon, password in pairs):
         raise ValueError("a user is written USER:PASSWORD, several are separated by spaces")
     names = [_registry_user(user) for user, _, _ in pairs]
@@ -259,58 +248,55 @@ def _decoded(user: str, password: str) -> str:
         raise ValueError(f"{user}: {error}") from None
 
 
-def _s3_url(value: object) -> str:
-    text = str(value)
-    if not text:
-        return text
-    host = _http_host(text)
-    if urlsplit(text).path.strip("/"):
+def _s3_url(value: str) -> str:
+    if not value:
+        return value
+    host = _http_host(value)
+    if urlsplit(value).path.strip("/"):
         raise ValueError("the URL of an S3 server ends with its host and port; the bucket is STORAGE_BUCKET")
     if is_local_only(host):
         raise ValueError(f"inside a container {host} is the container itself; write the name or address of the server")
-    return text.rstrip("/")
+    return value.rstrip("/")
 
 
-def _bucket(value: object) -> str:
-    if not _BUCKET.fullmatch(str(value)):
+def _bucket(value: str) -> str:
+    if not _BUCKET.fullmatch(value):
         raise ValueError("a bucket's name has 3 to 63 lower-case letters, digits, inner hyphens and single dots")
-    return not_placeholder(str(value))
+    return not_placeholder(value)
 
 
-def _region(value: object) -> str:
-    if not _REGION.fullmatch(str(value)):
+def _region(value: str) -> str:
+    if not _REGION.fullmatch(value):
         raise ValueError("a region's name has lower-case letters, digits and hyphens")
-    return str(value)
+    return value
 
 
-def _s3_key(value: object) -> str:
-    text = str(value)
-    if text and not _S3_KEY.fullmatch(text):
+def _s3_key(value: str) -> str:
+    if value and not _S3_KEY.fullmatch(value):
         raise ValueError("a key of S3 has 3 to 128 letters, digits and / + = _ . -")
-    return not_placeholder(text, _OR_MADE)
+    return not_placeholder(value, _OR_MADE)
 
 
-def _identifier(value: object) -> str:
-    if not _IDENTIFIER.fullmatch(str(value)):
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
         raise ValueError("a PostgreSQL name has lower-case letters, digits and _, and begins with no digit")
-    if str(value).startswith("pg_") or value in _OF_POSTGRES:
+    if value.startswith("pg_") or value in _OF_POSTGRES:
         raise ValueError("PostgreSQL keeps this name for itself; choose another")
-    return str(value)
+    return value
 
 
-def _pool_name(value: object) -> str:
-    if not _POOL.fullmatch(str(value)):
+def _pool_name(value: str) -> str:
+    if not _POOL.fullmatch(value):
         raise ValueError(
             "a work pool's name has up to 63 letters, digits, _ . and -, and begins with a letter or digit"
         )
-    return not_placeholder(str(value))
+    return not_placeholder(value)
 
 
-def _image(value: object) -> str:
-    text = str(value)
-    if not text:
-        return text
-    name, at, digest = text.partition("@")
+def _image(value: str) -> str:
+    if not value:
+        return value
+    name, at, digest = value.partition("@")
     path, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:  # the colon of a registry's port
         path, tag = name, ""
@@ -322,26 +308,21 @@ def _image(value: object) -> str:
         raise ValueError("an image needs its tag: without one it means latest, which is another image every month")
     if tag == "latest":
         raise ValueError("latest is another image every month; write the tag you tested")
-    return text
+    return value
 
 
-def _file_path(value: object) -> str:
-    text = str(value)
-    if text and not PurePosixPath(text).is_absolute():
+def _file_path(value: str) -> str:
+    if value and not PurePosixPath(value).is_absolute():
         raise ValueError("write the absolute path of the file")
-    return text
+    return value
 
 
-def _labels(value: object) -> dict[str, str]:
-    if isinstance(value, dict):
-        return value
-    return dict(_pairs(str(value), "a label", _LABEL_KEY))
+def _labels(value: str) -> dict[str, str]:
+    return dict(_pairs(value, "a label", _LABEL_KEY))
 
 
-def _limits(value: object) -> dict[str, int]:
-    if isinstance(value, dict):
-        return value
-    pairs = _pairs(str(value), "a limit", _POOL)
+def _limits(value: str) -> dict[str, int]:
+    pairs = _pairs(value, "a limit", _POOL)
     for name, number in pairs:
         if not re.fullmatch(r"[1-9][0-9]{0,5}", number):
             raise ValueError(f"the limit of {name} is a whole number from 1 to 999999")
@@ -358,20 +339,20 @@ def _pairs(text: str, what: str, key: re.Pattern[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def _components(value: object) -> list[str]:
+def _components(value: str) -> list[str]:
     names = _known_names(value, "component", (*KNOWN, "all"))
     if "all" in names and len(names) > 1:
         raise ValueError("all already names every component; write it alone, or leave it out")
     return _once(names, "component")
 
 
-def _process_pools(value: object) -> list[str]:
+def _process_pools(value: str) -> list[str]:
     """In the order in which they are described, whatever the order in which they are named."""
     names = _once(_known_names(value, "pool", PROCESS_POOLS), "pool")
     return [name for name in PROCESS_POOLS if name in names]
 
 
-def _known_names(value: object, what: str, known: tuple[str, ...]) -> list[str]:
+def _known_names(value: str, what: str, known: tuple[str, ...]) -> list[str]:
     names = _words(value)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -387,31 +368,30 @@ def _once(names: list[str], what: str) -> list[str]:
     return names
 
 
-def _words(value: object) -> list[str]:
-    return value if isinstance(value, list) else re.findall(r"[^\s,]+", str(value))
+def _words(value: str) -> list[str]:
+    return re.findall(r"[^\s,]+", value)
 
 
-def _by_name(value: object) -> dict[str, str]:
+def _by_name(value: str) -> dict[str, str]:
     """NAME=VALUE, separated by commas; a name has what work pools have in theirs."""
-    return value if isinstance(value, dict) else dict(_pairs(str(value), "an entry", _POOL))
+    return dict(_pairs(value, "an entry", _POOL))
 
 
-def _memory(value: object) -> str:
-    if not re.fullmatch(r"[1-9][0-9]*[kmg]", str(value)):
+def _memory(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*[kmg]", value):
         raise ValueError("this is an amount of memory: a whole number and k, m or g")
-    return str(value)
+    return value
 
 
-def _cpus(value: object) -> str:
-    text = str(value)
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or float(text) == 0:
+def _cpus(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", value) or float(value) == 0:
         raise ValueError("this is a number of processor cores, such as 2 or 0.5")
-    return text
+    return value
 
 
-def _folders(value: object) -> list[str]:
+def _folders(value: str) -> list[str]:
     """Host folders that containers may mount: absolute, and none that would hand over the machine."""
-    folders = value if isinstance(value, list) else str(value).split()
+    folders = value.split()
     for folder in folders:
         path = PurePosixPath(folder)
         if not path.is_absolute() or ".." in path.parts or any(sign in folder for sign in ":,"):
@@ -421,8 +401,8 @@ def _folders(value: object) -> list[str]:
     return [str(PurePosixPath(folder)) for folder in folders]
 
 
-def _image_patterns(value: object) -> list[str]:
-    patterns = value if isinstance(value, list) else str(value).split()
+def _image_patterns(value: str) -> list[str]:
+    patterns = value.split()
     for pattern in patterns:
         if not re.fullmatch(r"[a-z0-9][A-Za-z0-9_./:@-]*\*?", pattern):
             raise ValueError(f"{pattern} is no image name, with * at its end for the rest of a name")

@@ -22,7 +22,7 @@ def _compose() -> None:
     sites.need(sites.compose_fault())
 
 
-def accepted(strategy: st.SearchStrategy[str], parse: Callable[[object], str]) -> st.SearchStrategy[str]:
+def accepted(strategy: st.SearchStrategy[str], parse: Callable[[str], str]) -> st.SearchStrategy[str]:
     """What the setting's own parser takes."""
 
     def is_taken(text: str) -> bool:

@@ -17,8 +17,9 @@ from sqlalchemy.engine import make_url
 from stack import kubernetes
 from stack.cli import main
 from stack.context import context
-from stack.settings import Settings, parse
+from stack.settings import Settings
 from tests.passwords import passwords
+from tests.unit.parsed import parse
 from tests.unit.tree import tree
 
 Capture = pytest.CaptureFixture[str]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from stack import profile
 from stack.cli import main
-from stack.settings import parse
 from tests.passwords import logins
+from tests.unit.parsed import parse
 
 Capture = pytest.CaptureFixture[str]
 LOGIN = "admin:a-login"
@@ -19,7 +19,7 @@ TLS = "https://prefect.example.org/api"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def said(**given: object) -> dict[str, Any]:
+def said(**given: str) -> dict[str, Any]:
     """What the profile of a site with these settings says."""
     [file] = profile.files(parse({"SITE": "als", "PREFECT_API_AUTH_STRING": LOGIN} | given))
     whole = tomllib.loads(file.content.decode())
@@ -40,7 +40,7 @@ def said(**given: object) -> dict[str, Any]:
         ({"COMPONENTS": "agent", "PREFECT_API_URL": "http://server.example.org:4200/api"}, "http://server.example.org:4200/api"),
     ],
 )  # fmt: skip
-def test_the_url_is_the_one_that_people_use(given: dict[str, object], url: str) -> None:
+def test_the_url_is_the_one_that_people_use(given: dict[str, str], url: str) -> None:
     assert said(**given) == {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": LOGIN}
 
 

@@ -1,0 +1,10 @@
+"""Settings of a test's own, as they would stand in `.env`."""
+
+from collections.abc import Mapping
+
+from stack.settings import PARSERS, Settings
+
+
+def parse(given: Mapping[str, str]) -> Settings:
+    """Raises ValueError at the first that is wrong."""
+    return Settings(**{key: PARSERS[key](value) for key, value in given.items()})
