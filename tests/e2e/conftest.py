@@ -68,12 +68,13 @@ class Shared:
     def __init__(self, bring_up: Callable[[], SiteUnderTest]) -> None:
         self.bring_up = bring_up
         self.kept: SiteUnderTest | None = None
-        sharing.SHARED.callback(self.discard)
 
     def take(self) -> SiteUnderTest:
         if self.kept and not running.living(self.kept):  # a test of `down` has had it
             self.discard()
-        self.kept = self.kept or self.bring_up()
+        if not self.kept:
+            self.kept = self.bring_up()
+            sharing.SHARED.callback(self.discard)
         try:
             running.until_healthy(self.kept)
         except AssertionError:
@@ -87,15 +88,10 @@ class Shared:
         self.kept = None
 
 
-@pytest.fixture(scope="session")
-def shared(site_images: None) -> Shared:
-    return Shared(bring_up)
-
-
 @pytest.fixture(scope="module")
-def site(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
+def site(site_images: None, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
     """The site that most of this tier shares; after a file in which a test failed, the next one gets a new site."""
-    yield from lend(shared, request)
+    yield from lend(SHARED, request)
 
 
 def bring_up_docker() -> SiteUnderTest:
@@ -124,15 +120,10 @@ def bring_up_docker() -> SiteUnderTest:
     return made
 
 
-@pytest.fixture(scope="session")
-def shared_docker(site_images: None) -> Shared:
-    return Shared(bring_up_docker)
-
-
 @pytest.fixture(scope="module")
-def docker_site(shared_docker: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
+def docker_site(site_images: None, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
     """The site that the tests of Docker workers share, on the same terms."""
-    yield from lend(shared_docker, request)
+    yield from lend(SHARED_DOCKER, request)
 
 
 def bring_up_engines() -> SiteUnderTest:
@@ -152,15 +143,15 @@ def bring_up_engines() -> SiteUnderTest:
     return made  # each component's sample is Completed
 
 
-@pytest.fixture(scope="session")
-def shared_engines(site_images: None) -> Shared:
-    return Shared(bring_up_engines)
-
-
 @pytest.fixture(scope="module")
-def engines_site(shared_engines: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
+def engines_site(site_images: None, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:
     """The site that the tests of all engines at once share, on the same terms."""
-    yield from lend(shared_engines, request)
+    yield from lend(SHARED_ENGINES, request)
+
+
+SHARED = Shared(bring_up)
+SHARED_DOCKER = Shared(bring_up_docker)
+SHARED_ENGINES = Shared(bring_up_engines)
 
 
 def lend(shared: Shared, request: pytest.FixtureRequest) -> Iterator[SiteUnderTest]:

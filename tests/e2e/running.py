@@ -50,7 +50,7 @@ def api(site: SiteUnderTest) -> Iterator[httpx.Client]:
 
 @cache
 def _client(url: str, login: tuple[str, str] | None) -> httpx.Client:
-    """One for all calls: what is polled twice a second shall cost a call, and not a client and its trusted roots."""
+    """One for all calls: what is polled every second shall cost a call, and not a client and its trusted roots."""
     return PrefectHttpxSyncClient(base_url=url, auth=login, timeout=60, raise_on_all_errors=False)
 
 
