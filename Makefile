@@ -49,13 +49,12 @@ browser: ## install Chromium for the tests of the UI (Debian, root)
 
 # Two processes share the tests (tests/sharing.py): most of what a test does is wait.
 JOBS ?= 2
-
 SHARED := --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
 test: .venv/.dev lint ## lint and every tier of tests
 	@.venv/bin/python -m pytest $(SHARED) $(PYTEST_ARGS)
 
-test-long: .venv/.dev ## what `make test` leaves out, as it takes another hour: see tests/README.md
+test-long: .venv/.dev ## what `make test` leaves out for its length: see tests/README.md
 	@.venv/bin/python -m pytest -m long $(SHARED) $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint

@@ -2,7 +2,7 @@
 """Whether a program of this container answers 200: answers PORT PATH. Exit 0 if so, else one line that says why.
 
 For health checks, which are run every few seconds as long as a site is there: without Python's site module and HTTP
-client one takes a quarter of the processor's time.
+client one takes half of the processor's time (0.05 s and not 0.11 s).
 """
 
 import socket
