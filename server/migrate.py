@@ -2,25 +2,35 @@
 
 The wait is here and not in Compose's health checks, whose interval would be added to every start. A login that
 PostgreSQL refuses will be refused for ever: that is said in one line, and ends it.
+
+Importing Prefect takes as long as PostgreSQL takes to make a new database. So that goes on meanwhile, and the upgrade
+runs in this process and not by `prefect server database upgrade`, which would import it afterwards.
 """
 
+# ruff: noqa: E402  # what stands before the imports is for their sake
+
 import asyncio
+import gc
 import os
 import socket
 import sys
 import time
 
+gc.disable()  # a fifth of an import; and this process does not live long enough to leave garbage
+
 import asyncpg  # type: ignore[import-untyped]
+from alembic.util import CommandError
+from prefect.server.database import provide_database_interface
 
 PAUSE_SECONDS = 0.2
 TIMEOUT_SECONDS = 5
-UPGRADE = ("prefect", "server", "database", "upgrade", "-y")
 # A wrong password or user, and a database that is not there.
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 ADVICE = (
     "it keeps the database, user and password that it was made with, whatever .env says now; "
     "docs/troubles.md, 'A database password was changed', says how to tell it"
 )
+NEWER = "most often a newer Prefect made the database: go back to its PREFECT_VERSION, or restore a backup"
 
 
 async def log_in() -> None:
@@ -53,6 +63,22 @@ def wait() -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-if __name__ == "__main__":
+async def upgrade() -> None:
+    """As the server does at its own start where nobody else migrates."""
+    await provide_database_interface().create_db()
+
+
+def migrate() -> None:
     wait()
-    os.execvp(UPGRADE[0], UPGRADE)  # noqa: S606
+    print("bringing the schema up to date ...", flush=True)
+    try:
+        asyncio.run(upgrade())
+    except CommandError as error:
+        sys.exit(f"the schema cannot be brought up to date: {error}; {NEWER}")
+    print("the schema is up to date", flush=True)
+
+
+if __name__ == "__main__":
+    migrate()
+    # Nothing is left to do: the interpreter would take another second to take Prefect apart.
+    os._exit(0)

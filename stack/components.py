@@ -46,7 +46,13 @@ SERVER = Component(
     "server",
     "server",
     images=("postgres", "redis", "prefect"),
-    sources=("server/migrate.py", "server/services_health.py", "client/recovery", "client/service"),
+    sources=(
+        "server/migrate.py",
+        "server/services.py",
+        "server/services_health.py",
+        "client/recovery",
+        "client/service",
+    ),
 )
 REGISTRY = Component(
     "registry", "registry", images=("registry",), sources=("registry/collect-garbage.sh",), calls_api=False

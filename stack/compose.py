@@ -11,6 +11,7 @@ from stack.errors import SiteError
 # Long enough for an initdb and a migration on a slow disk.
 HEALTHY_SECONDS = 600
 LOG_LINES = 15
+PORT_TAKEN = ("port is already allocated", "address already in use")  # by a container, or by another process
 ERASE_LINE = "\x1b[2K"  # Compose begins with it although nobody watches
 
 
@@ -80,8 +81,14 @@ def _reasons(root: Path, component: Component, stderr: str) -> list[str]:
     logs = [_compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).stdout for name in names]
     return [
         *(log.replace(ERASE_LINE, "").rstrip() for log in logs),
-        f"{component.name}: {_last_line(stderr)}; the whole log: {by_hand(component, 'logs')}",
+        f"{component.name}: {_last_line(stderr)}; {_mend(component, stderr)}",
     ]
+
+
+def _mend(component: Component, stderr: str) -> str:
+    if any(sign in stderr for sign in PORT_TAKEN):
+        return "end what has this port, or set another in .env; `make doctor` names the setting"
+    return f"the whole log: {by_hand(component, 'logs')}"
 
 
 def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,8 +200,9 @@ def test_cancelling_stops_the_containers(site: SiteUnderTest, sleeping: dict[str
     with running.api(site) as client:
         asked = {"state": {"type": "CANCELLING"}, "force": False}
         client.post(f"/flow_runs/{run}/set_state", json=asked).raise_for_status()
-    label = f"--filter=label={FLOW_RUN}={run}"
+    label, began = f"--filter=label={FLOW_RUN}={run}", time.monotonic()
     running.until("its containers stop", lambda: not kind.ask(site, "ps", "--quiet", label), CANCELLED_SECONDS)
+    print(f"\n{kind.name}: cancelled, its containers stopped after {time.monotonic() - began:.0f} s")
     assert running.ended(site, run)[0]["type"] == "CANCELLED"
 
 

@@ -22,6 +22,7 @@ import pytest
 from stack import images, trust
 from stack.imagebuild_secrets import secrets as build_secrets
 from tests import sites
+from tests.conftest import SiteFactory
 from tests.e2e.trusted import NAME, forget, forget_ended_sessions
 from tests.sites import LABELS, REPO, SiteUnderTest
 
@@ -171,6 +172,12 @@ class TestBecomingTrusted:
             f"this machine's engine cannot use {registry.address} yet: the name {NAME} does not resolve, and "
             f"/etc/docker/certs.d/{registry.address}/ca.crt is missing; run `make trust-registry` as root",
         ]
+
+    def test_up_says_what_to_do_about_a_port_that_is_taken(self, registry: Registry, site_factory: SiteFactory) -> None:
+        other = site_factory(COMPONENTS="registry", REGISTRY_HOST=NAME, REGISTRY_PORT=registry.port)
+        done = other.render("up", check=False)
+        assert done.returncode == 1
+        assert "port is already allocated; end what has this port, or set another in .env; " in done.stderr
 
     def test_trust_says_what_it_did(self, registry: Registry) -> None:
         assert registry.trusted.splitlines() == [

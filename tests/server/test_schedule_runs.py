@@ -18,14 +18,14 @@ import pytest
 from stack.cli import main
 from tests.server.conftest import ROOT, Folder, Server, free_port, process, running_server, wait_until
 
-PERIOD = timedelta(seconds=20)
+PERIOD = timedelta(seconds=30)
 # The seconds of a minute at which each of them runs; no two at once.
-SECONDS = {"cron": {0, 20, 40}, "interval": {7, 27, 47}, "rrule": {13, 33, 53}}
+SECONDS = {"cron": {0, 30}, "interval": {10, 40}, "rrule": {20, 50}}
 SCHEDULES = """
 weather:
-  - {slug: cron, cron: "* * * * * 0,20,40", timezone: Asia/Tokyo, parameters: {kind: cron}}
-  - {slug: interval, interval: PT20S, anchor_date: "2026-01-01T00:00:07Z", parameters: {kind: interval}}
-  - {slug: rrule, rrule: "FREQ=MINUTELY;BYSECOND=13,33,53", timezone: America/St_Johns, parameters: {kind: rrule}}
+  - {slug: cron, cron: "* * * * * 0,30", timezone: Asia/Tokyo, parameters: {kind: cron}}
+  - {slug: interval, interval: PT30S, anchor_date: "2026-01-01T00:00:10Z", parameters: {kind: interval}}
+  - {slug: rrule, rrule: "FREQ=MINUTELY;BYSECOND=20,50", timezone: America/St_Johns, parameters: {kind: rrule}}
 """
 # In place of the sample flow: each run leaves one line, which says what it was to be and when.
 FLOW = """
@@ -80,7 +80,7 @@ class Site:
     @contextmanager
     def workers(self, count: int) -> Iterator[None]:
         """Process workers of agent/, which end their runs before the block is left."""
-        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "2"]
+        command = [sys.executable, str(ROOT / "agent" / "process_worker.py"), "--pool", "agent_pool", "--limit", "1"]
         command += ["--base-job-template", str(self.root / "agent/base-job-template.json")]
         env = self.server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1", "SITE_HOME": str(self.home)}
         with ExitStack() as stack:
@@ -148,7 +148,7 @@ def test_what_leaves_the_file_ends_and_what_users_paused_stays_so(site: Site) ->
     path = f"/deployments/{deployment['id']}/schedules/{ids['interval']}"
     site.server.api.patch(path, json={"active": False}).raise_for_status()
     text = "\n".join(line for line in SCHEDULES.splitlines() if "rrule" not in line)
-    text = text.replace("{slug: cron,", "{slug: cron, paused: true,").replace("PT20S", "PT30S")
+    text = text.replace("{slug: cron,", "{slug: cron, paused: true,").replace("PT30S", "PT40S")
     (site.root / "schedules.yml").write_text(text, encoding="utf-8")
 
     rows = [re.split(" {2,}", line) for line in site.register().splitlines()]

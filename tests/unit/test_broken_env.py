@@ -149,6 +149,13 @@ def test_what_is_no_file_is_refused(path: str, fault: str, refuses: Refuses) -> 
     refuses(f"{path}: {fault}", arguments=("--env", path))
 
 
+def test_the_example_is_copied_and_not_filled(tmp_path: Path, refuses: Refuses) -> None:
+    env = tmp_path / ".env.example"
+    env.write_text("SITE=mine\n")
+    fault = "is the example, and a site's secrets are written into its file; copy it to another name"
+    refuses(f"{env}: {fault}", arguments=("--env", str(env)))
+
+
 def test_another_env_needs_a_folder_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = tree(tmp_path)
     assert main(["--env", str(tmp_path / "als.env")]) == 1
