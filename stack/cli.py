@@ -102,9 +102,7 @@ def _load(options: argparse.Namespace) -> "Site":
     root = options.output or site.REPO
     env = options.env or root / ".env"
     if env.name == ".env.example":
-        raise SiteError(
-            f"{env}: is the example, and a site's secrets are written into its file; copy it to another name"
-        )
+        raise SiteError(f"{env}: is the example, and a site's secrets go into its file; copy it to another name")
     if options.env and not envfile.exists(options.env):
         raise SiteError(f"{options.env}: there is no such file; make it with `cp .env.example {options.env}`")
     return site.load(env, root)

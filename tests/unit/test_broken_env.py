@@ -152,7 +152,7 @@ def test_what_is_no_file_is_refused(path: str, fault: str, refuses: Refuses) -> 
 def test_the_example_is_copied_and_not_filled(tmp_path: Path, refuses: Refuses) -> None:
     env = tmp_path / ".env.example"
     env.write_text("SITE=mine\n")
-    fault = "is the example, and a site's secrets are written into its file; copy it to another name"
+    fault = "is the example, and a site's secrets go into its file; copy it to another name"
     refuses(f"{env}: {fault}", arguments=("--env", str(env)))
 
 
