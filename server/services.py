@@ -1,0 +1,34 @@
+"""Becomes the background services once the API answers, or has not for a minute: they can do without it.
+
+Nobody waits for them. Started together with the API they would take half of a small machine from it.
+"""
+
+import os
+import sys
+import time
+import urllib.request
+
+SERVICES = ("prefect", "server", "services", "start")
+PAUSE_SECONDS, LONGEST_SECONDS = 0.5, 60
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:  # whatever urllib has to say is one
+        return False
+
+
+def wait() -> None:
+    url, ends = f"{os.environ['PREFECT_API_URL']}/health", time.monotonic() + LONGEST_SECONDS
+    while not answers(url) and time.monotonic() < ends:
+        time.sleep(PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    try:
+        wait()
+    except KeyboardInterrupt:  # what stops the services, too
+        sys.exit()
+    os.execvp(SERVICES[0], SERVICES)  # noqa: S606
