@@ -16,6 +16,7 @@ import pytest
 
 from stack import site, templates
 from stack.cli import main
+from stack.components import ALL
 from stack.errors import SiteError
 from tests.sites import REPO
 from tests.unit.tree import tree
@@ -199,6 +200,11 @@ def test_what_is_rendered_in_a_clone_is_ignored_by_git(tmp_path: Path) -> None:
     assert done.stdout == "site prefect-site (server agent client): nothing changed\n"
     assert (clone / "server/compose.yaml").is_file()
     assert git(clone, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("source", sorted({source for component in ALL for source in component.sources}))
+def test_what_a_site_gets_a_copy_of_is_in_the_repo(source: str) -> None:
+    assert git(REPO, "ls-files", source), f"{source}: not committed; .gitignore may name it"
 
 
 def copy_of_the_repo(clone: Path) -> Path:
