@@ -23,6 +23,7 @@ def restarts(site: SiteUnderTest) -> int:
     return sum(int(one["RestartCount"]) for one in running.service(site, "worker"))
 
 
+@pytest.mark.long
 def test_a_worker_that_gave_up_is_started_again_until_the_server_is_back(site: SiteUnderTest) -> None:
     with running.override(site, "agent", IMPATIENT):
         assert restarts(site) == 0

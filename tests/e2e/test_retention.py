@@ -44,6 +44,7 @@ def test_the_api_says_what_is_kept(site: SiteUnderTest) -> None:
     assert sorted(vacuum["enabled"]) == ["events", "flow_runs"]
 
 
+@pytest.mark.long
 def test_an_old_run_is_deleted_and_a_younger_one_stays(site: SiteUnderTest) -> None:
     running.run_weather(site, "--count", "2")
     old, young = (run["id"] for run in running.all_runs(site, sort="END_TIME_DESC", limit=2))

@@ -24,8 +24,12 @@ LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 300
 # What a rendered work pool gives to its runs.
 STORAGE = {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": "local-file-system/flow-storage"}
-# SQLite on a busy machine is late, and would be answered for with a 503.
-PATIENCE = {"PREFECT_SERVER_DATABASE_TIMEOUT": "45", "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30"}
+# SQLite on a busy machine is late, and would be answered for with a 503. The size of the pool is a rendered site's.
+PATIENCE = {
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "45",
+    "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "50",
+}
 
 
 @dataclass
