@@ -25,7 +25,7 @@ def test_a_moved_site_names_no_path_of_this_repo(site: SiteUnderTest) -> None:
         assert str(REPO) not in site.compose(component, "config").stdout
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("count", [9, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_three_scaled_workers_complete_all_runs_and_none_twice(site: SiteUnderTest, count: int) -> None:
     done = running.shell(site.root, BRING_UP)
     assert done.returncode == 0, done.stderr

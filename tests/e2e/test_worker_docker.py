@@ -47,7 +47,7 @@ def test_a_flow_container_gets_no_secret_but_the_login_and_no_way_to_the_engine(
     assert set(container["NetworkSettings"]["Networks"]) == {site.name}
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("count", [9, pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_three_workers_share_the_runs_and_do_none_twice(site: SiteUnderTest, count: int) -> None:
     before = {figures["flow_run_id"] for figures in written(site)}
     done = running.shell(site.root, "docker compose -f worker-docker/compose.yaml up -d --wait --scale worker=3")
