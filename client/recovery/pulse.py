@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from service.rest import Rest
 
 from recovery.recovery_env import Patience
+from recovery.runs import Run
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
 PULSE, SELF = "site.recovery.pulse", "site.recovery"
@@ -39,9 +40,13 @@ class Heartbeats:
         heard = own is not None and _now() - datetime.fromisoformat(own) < self._patience.pulse
         return last if heard else {}
 
-    def was_ever_heard(self, resource: str) -> bool:
-        """Also before the last while."""
-        filters = {"event": {"name": [HEARTBEAT]}, "resource": {"id": [resource]}}
+    def is_known(self, run: Run) -> bool:
+        """Whether the run was ever heard, or another one of its deployment: then it sends heartbeats.
+
+        For as long as the server keeps them, which is seven days: PREFECT_SERVER_SERVICES_EVENT_RETENTION_OVERRIDES.
+        """
+        resources = [run.resource] + ([f"prefect.deployment.{run.deployment}"] if run.deployment else [])
+        filters = {"event": {"name": [HEARTBEAT]}, "any_resource": {"id": resources}}
         return bool(self._rest.post("/events/filter", {"filter": filters, "limit": 1})["events"])
 
 

@@ -43,9 +43,10 @@ def is_silent(seen: Seen, beat: float, patience: Patience) -> bool:
     return seen.silence >= beat * (patience.beats_alone if seen.worker_gone else patience.beats)
 
 
-def lost_while_running(seen: Seen, was_ever_heard: Callable[[], bool]) -> str:
-    """Why a silent run has crashed, or nothing. One that was never heard may be of those that send no heartbeats."""
-    if not (seen.heard or seen.worker_gone or was_ever_heard()):
+def lost_while_running(seen: Seen, is_known: Callable[[], bool]) -> str:
+    """Why a silent run has crashed, or nothing. One that was never heard may be of those that send no heartbeats;
+    `is_known`: its deployment's runs do send them."""
+    if not (seen.heard or seen.worker_gone or is_known()):
         return ""
     return (
         f"No heartbeat for {seen.silence:.0f} s: its process, its container or its worker was killed, or cannot reach "

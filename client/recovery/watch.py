@@ -89,7 +89,7 @@ class Watch:
             return lost_before_running(run, seen, self._patience) if run.deployment and run.pool else ""
         if not is_silent(seen, beat, self._patience):
             return ""
-        return lost_while_running(seen, lambda: self._heartbeats.was_ever_heard(run.resource))
+        return lost_while_running(seen, lambda: self._heartbeats.is_known(run))
 
     def _bring_back(self) -> None:
         """Those that crashed begin again, or are told to be over."""

@@ -37,6 +37,7 @@ class Site:
 
     server: RunningServer
     deployment: str
+    other: str  # a deployment, one of whose runs was heard
     flow: str
     beating: set[str] = field(default_factory=set)
 
@@ -44,12 +45,12 @@ class Site:
         answer = self.server.api.post(path, json=body).raise_for_status()
         return answer.json() if answer.content else None
 
-    def run(self, *states: str, worker: str = "", by_hand: bool = False) -> str:
+    def run(self, *states: str, worker: str = "", by_hand: bool = False, deployment: str = "") -> str:
         """A new run, brought through these states: TYPE, or TYPE/Name."""
         made = (
             self.post("/flow_runs/", flow_id=self.flow, state={"type": "PENDING"})
             if by_hand
-            else self.post(f"/deployments/{self.deployment}/create_flow_run", state={"type": "SCHEDULED"})
+            else self.post(f"/deployments/{deployment or self.deployment}/create_flow_run", state={"type": "SCHEDULED"})
         )
         if worker:
             labels = {"prefect.worker.name": worker}
@@ -79,12 +80,20 @@ class Site:
         """That of its last state of this name."""
         return str([state["message"] for state in self.history(run) if state["name"] == name][-1])
 
-    def beat(self, run: str) -> None:
+    def beat(self, run: str, deployment: str = "") -> None:
         """A heartbeat, as the engine of a run sends it."""
-        resource = {"prefect.resource.id": f"prefect.flow-run.{run}"}
-        occurred = datetime.now(UTC).isoformat()
-        event = {"id": str(uuid.uuid4()), "occurred": occurred, "event": "prefect.flow-run.heartbeat"}
-        self.server.api.post("/events", json=[event | {"resource": resource}]).raise_for_status()
+        its_deployment = {
+            "prefect.resource.id": f"prefect.deployment.{deployment}",
+            "prefect.resource.role": "deployment",
+        }
+        event = {
+            "id": str(uuid.uuid4()),
+            "occurred": datetime.now(UTC).isoformat(),
+            "event": "prefect.flow-run.heartbeat",
+            "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+            "related": [its_deployment] if deployment else [],
+        }
+        self.server.api.post("/events", json=[event]).raise_for_status()
 
     def report(self, worker: str) -> None:
         self.post(f"/work_pools/{POOL}/workers/heartbeat", name=worker, heartbeat_interval_seconds=1)
@@ -121,10 +130,12 @@ def prepared(server: RunningServer) -> Site:
     env = {"type": "object", "default": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
     variables = {"type": "object", "properties": {"env": env}}
     template = {"job_configuration": {"env": "{{ env }}"}, "variables": variables}
-    site = Site(server, "", "")
+    site = Site(server, "", "", "")
     site.post("/work_pools/", name=POOL, type="process", base_job_template=template)
     site.flow = site.post("/flows/", name="lost")["id"]
     site.deployment = site.post("/deployments/", name="lost", flow_id=site.flow, work_pool_name=POOL)["id"]
+    site.other = site.post("/deployments/", name="other", flow_id=site.flow, work_pool_name=POOL)["id"]
+    site.beat(site.run("PENDING", "RUNNING", "COMPLETED", deployment=site.other), site.other)
     return site
 
 
@@ -144,6 +155,7 @@ def runs(site: Site, recovery: Path) -> dict[str, str]:
         "silent": site.run("PENDING", "RUNNING", worker=ALIVE),
         "never heard, worker dead": site.run("PENDING", "RUNNING", worker=DEAD),
         "never heard, worker alive": site.run("PENDING", "RUNNING", worker=ALIVE),
+        "never heard, but its deployment": site.run("PENDING", "RUNNING", worker=ALIVE, deployment=site.other),
         "taken, worker dead": site.run("PENDING", "PENDING/Submitting", worker=DEAD),
         "taken, worker alive": site.run("PENDING", "PENDING/Submitting", worker=ALIVE),
         "taken by nobody": site.run("PENDING"),
@@ -209,6 +221,12 @@ def test_a_run_that_died_with_its_worker_before_it_was_heard_comes_back(
     site: Site, runs: dict[str, str], recovery: Path
 ) -> None:
     until(lambda: site.names(runs["never heard, worker dead"])[-1] == "AwaitingRetry", recovery)
+
+
+def test_a_run_that_died_before_it_was_heard_comes_back_where_others_of_its_deployment_were_heard(
+    site: Site, runs: dict[str, str], recovery: Path
+) -> None:
+    until(lambda: site.names(runs["never heard, but its deployment"])[-1] == "AwaitingRetry", recovery)
 
 
 def test_a_run_left_pending_by_a_dead_worker_comes_back_and_says_which(

@@ -57,13 +57,13 @@ def test_a_silent_run_that_was_heard_has_crashed_and_the_message_says_why() -> N
 
 
 @pytest.mark.parametrize(
-    ("worker_gone", "heard_earlier", "lost"),
+    ("worker_gone", "is_known", "lost"),
     [(False, lambda: False, False), (False, lambda: True, True), (True, never_asked, True)],
 )
-def test_of_a_run_that_was_not_heard_its_worker_and_its_past_decide(
-    worker_gone: bool, heard_earlier: Callable[[], bool], lost: bool
+def test_of_a_run_that_was_not_heard_its_worker_and_its_deployment_decide(
+    worker_gone: bool, is_known: Callable[[], bool], lost: bool
 ) -> None:
-    assert bool(lost_while_running(seen(80, heard=False, worker_gone=worker_gone), heard_earlier)) == lost
+    assert bool(lost_while_running(seen(80, heard=False, worker_gone=worker_gone), is_known)) == lost
 
 
 @pytest.mark.parametrize("heard", [True, False])

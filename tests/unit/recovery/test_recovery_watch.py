@@ -31,6 +31,7 @@ class Told:
     pulse: bool = True
     away: bool = False
     busy: bool = False
+    known: set[str] = field(default_factory=set)
     crashed_now: list[str] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
 
@@ -64,8 +65,8 @@ class Told:
     def last(self) -> dict[str, str]:
         return {f"prefect.flow-run.{run}": beat for run, beat in self.beats.items()} | {"": ""} if self.pulse else {}
 
-    def was_ever_heard(self, resource: str) -> bool:
-        return False
+    def is_known(self, run: Run) -> bool:
+        return run.deployment in self.known
 
 
 @dataclass
@@ -176,6 +177,16 @@ def test_a_silent_run_is_crashed_sooner_where_its_worker_is_gone(world: World) -
     assert world.told.crashed_now == []
     world.passes(5)
     assert world.told.crashed_now == ["r"]
+
+
+def test_a_run_that_was_never_heard_is_missed_where_its_deployment_was() -> None:
+    world = World()
+    world.told.runs = [run("RUNNING"), replace(run("RUNNING"), id="of another", deployment="heard")]
+    world.told.known = {"heard"}
+    world.passes(75)
+    assert world.told.crashed_now == []
+    world.passes(5)
+    assert world.told.crashed_now == ["of another"]
 
 
 def test_a_worker_that_reports_keeps_its_run_and_one_that_does_not_loses_it() -> None:
