@@ -16,6 +16,7 @@ import yaml
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from stack.context import SQLITE_POOL
 from tests import sites
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +25,11 @@ LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 300
 # What a rendered work pool gives to its runs.
 STORAGE = {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": "local-file-system/flow-storage"}
-# SQLite on a busy machine is late, and would be answered for with a 503. The size of the pool is a rendered site's.
+# SQLite on a busy machine is late, and would be answered for with a 503.
 PATIENCE = {
     "PREFECT_SERVER_DATABASE_TIMEOUT": "45",
     "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "50",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": str(SQLITE_POOL),
 }
 
 
