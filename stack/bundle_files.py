@@ -3,19 +3,21 @@
 from pathlib import Path, PurePosixPath
 
 from stack import engine
-from stack.components import ALL
+from stack.components import ALL, OVERRIDE
 from stack.files import File
-from stack.settings import Settings
 from stack.site import IMAGES, RECORD, REPO, Site, copies
 
 # What `make up` is made of, and what there is to read about it; no test, and nothing of another site in this folder.
 TOOL = (
     *("render.py", "Makefile", "requirements.txt", "stack", "templates", IMAGES),
-    *("README.md", "CHANGELOG.md", "LICENSE", "docs", ".env.example", "schedules.example.yml"),
+    *("README.md", "CHANGELOG.md", "LICENSE", "docs", ".env.example", "schedules.example.yml", "catalogue.example.yml"),
 )
-OVERRIDE = "compose.override.yaml"
-# Settings that name a file of this machine.
-FILES = ("EXTRA_CA_BUNDLE", "REGISTRY_CERTIFICATE", "REGISTRY_KEY", "REGISTRY_CA")
+# Settings that name a file or a folder of this machine, and those that name a file from where .env is.
+FILES = (
+    *("EXTRA_CA_BUNDLE", "REGISTRY_CERTIFICATE", "REGISTRY_KEY", "REGISTRY_CA"),
+    *("SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS", "CONDA_EXE", "CONDA_ALGORITHMS"),
+)
+BESIDE = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE")
 
 # What `load` is made of, which runs where no package is.
 LOADER_MODULES = (
@@ -33,15 +35,17 @@ def tree(site: Site) -> list[File]:
     env, *rest = site.plan
     rendered = [File(".env", env.content, env.mode), *(file for file in rest if file.path != RECORD)]
     state = File(engine.RECORD.as_posix(), f"{engine.CONTAINERS}\n".encode())
-    files = [*copies(_sources(), REPO), *copies(_users(site), site.root), *_schedules(site), *rendered, state]
+    files = [*copies(_sources(), REPO), *copies(_users(site), site.root), *_beside(site), *rendered, state]
     return list({file.path: file for file in files}.values())
 
 
 def left_out(site: Site) -> list[str]:
     """What the settings name and the bundle cannot hold, since it lies elsewhere: lines for the user."""
-    named = {key: getattr(site.settings, key) for key in FILES} | _schedules_elsewhere(site.settings)
+    beside = {key: getattr(site.settings, key) for key in BESIDE}
+    named = {key: getattr(site.settings, key) for key in FILES}
+    named |= {key: path for key, path in beside.items() if _is_elsewhere(path)}
     return [
-        f"{key}={path}: not in the bundle; the other machine needs that file at the same path"
+        f"{key}={path}: not in the bundle; the other machine needs it at the same path"
         for key, path in named.items()
         if path
     ]
@@ -55,21 +59,19 @@ def _sources() -> list[str]:
 def _users(site: Site) -> list[str]:
     """What users put into the site's own folder: flows, deployments, overrides."""
     mine = {source for each in site.components for source in each.sources}
-    mine |= {f"{each.folder}/{OVERRIDE}" for each in site.components}
+    mine |= {f"{each.folder}/{each.file(OVERRIDE)}" for each in site.components}
     return sorted(path for path in mine if (site.root / path).exists())
 
 
-def _schedules(site: Site) -> list[File]:
-    """The file of the schedules, from beside the site's .env."""
-    path, folder = site.settings.CLIENT_SCHEDULES, (site.root / site.plan[0].path).parent
-    if _schedules_elsewhere(site.settings) or not (folder / path).exists():
-        return []
-    return copies([path], folder)
+def _beside(site: Site) -> list[File]:
+    """The files of schedules and algorithms, from beside the site's .env."""
+    folder = (site.root / site.plan[0].path).parent
+    paths = [getattr(site.settings, key) for key in BESIDE]
+    return copies([path for path in paths if not _is_elsewhere(path) and (folder / path).exists()], folder)
 
 
-def _schedules_elsewhere(settings: Settings) -> dict[str, str]:
-    path = PurePosixPath(settings.CLIENT_SCHEDULES)
-    return {"CLIENT_SCHEDULES": str(path)} if path.is_absolute() or ".." in path.parts else {}
+def _is_elsewhere(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
 
 
 def loader() -> list[File]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from stack.imagebuild_recipe import JOB_IMAGES
 
+OVERRIDE = "compose.override.yaml"  # the user's own, which Compose merges with the rendered file
+
 
 @dataclass(frozen=True)
 class Component:

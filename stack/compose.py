@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from stack.components import Component
+from stack.components import OVERRIDE, Component
 from stack.errors import SiteError
 
 # Long enough for an initdb and a migration on a slow disk.
@@ -93,7 +93,7 @@ def _mend(component: Component, stderr: str) -> str:
 
 def _compose(root: Path, component: Component, *arguments: str) -> subprocess.CompletedProcess[str]:
     folder = root / component.folder
-    command = _command(component, *arguments)
+    command = _command(component, *_override(folder, component), *arguments)
     return subprocess.run(command, cwd=folder, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
@@ -106,6 +106,12 @@ def _command(component: Component, *arguments: str) -> list[str]:
 def _file(component: Component) -> list[str]:
     """Named only where Compose does not find it by itself, for then it reads no override either."""
     return ["--file", component.compose_file] if component.variant else []
+
+
+def _override(folder: Path, component: Component) -> list[str]:
+    """The user's override where Compose does not find it by itself."""
+    name = component.file(OVERRIDE)
+    return ["--file", name] if component.variant and (folder / name).exists() else []
 
 
 def _last_line(text: str) -> str:

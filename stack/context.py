@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from stack import addresses, dockerworkers, heartbeats, images, pools, processworkers, registry, storage, subnets
 from stack.components import ALL, CLIENT, WORKERS, Component, chosen
@@ -68,13 +68,23 @@ def context(site: Settings) -> dict[str, Any]:
         "RUNNING_DOCKER_WORKERS": running,
         "DEPLOYMENT_FILES": ["prefect.yaml", *(f"prefect-{each.kind}.yaml" for each in running)],
         "ALLOWED_IMAGES": ",".join(_allowed_images(site)),
+        "RESERVED_NAMES": ",".join(_hosts(site)),
     }
+
+
+def _hosts(site: Settings) -> list[str]:
+    """Hosts that runs send logins to or load code from, which no container may be called. Addresses of IPv6 are none
+    that it could be."""
+    urls = (addresses.api_url(site), registry.url(site), storage.url(site))
+    hosts = {str(urlsplit(url).hostname) for url in urls}
+    return sorted(host for host in hosts if ":" not in host)
 
 
 def _allowed_images(site: Settings) -> list[str]:
     """What flows may run: this bundle's images, those of the site's registry, and those that the site names."""
     own_registry = [f"{registry.address(site)}/*"] if registry.is_used(site) else []
-    return [f"{REPOSITORY}/*", *own_registry, *site.DOCKER_IMAGES]
+    by_default = [image for image in (site.DOCKER_JOB_IMAGE, site.AGENT_IMAGE) if image]
+    return list(dict.fromkeys([f"{REPOSITORY}/*", *own_registry, *by_default, *site.DOCKER_IMAGES]))
 
 
 def bases(site: Settings) -> dict[str, str]:

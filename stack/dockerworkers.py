@@ -12,6 +12,7 @@ STORAGE = "/srv/site"
 CODE, RESULTS, WORK = "flows", "results", "work"
 LAUNCHER = "launcher"  # the socket of those who start containers beside their own
 SHARED = (CODE, RESULTS, WORK, LAUNCHER)
+FOR_READING = (CODE, LAUNCHER)  # else another socket could be put where other runs look for theirs
 PREFECT_USER = "1000:1000"
 
 
@@ -57,12 +58,15 @@ class DockerWorkers:
 
     def volumes(self, *names: str) -> str:
         """Those of these names that the engine knows as volumes, in the form of the proxy's settings."""
-        return ",".join(self.sources[name] for name in names if not self.sources[name].startswith("/"))
+        return ",".join(one for one in self._mountable(names) if not one.startswith("/"))
 
     def paths(self, *names: str) -> str:
         """Those that it knows as paths, and the folders that the site allows."""
-        own = [self.sources[name] for name in names if self.sources[name].startswith("/")]
+        own = [one for one in self._mountable(names) if one.startswith("/")]
         return ",".join([*own, *self.bind_paths])
+
+    def _mountable(self, names: tuple[str, ...]) -> list[str]:
+        return [self.sources[name] + (":ro" if name in FOR_READING else "") for name in names]
 
     def inside(self) -> list[str]:
         """Where a nested engine has the volumes of the site, VOLUME:PATH: it knows them as paths, and so does whoever

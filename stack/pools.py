@@ -94,7 +94,7 @@ def _algorithm(image: str) -> dict[str, Any]:
 def _proxied(workers: DockerWorkers, env: dict[str, str], mounts: list[str]) -> dict[str, Any]:
     return {
         "env": env | {"DOCKER_HOST": ENGINE_SOCKET},
-        "volumes": [*mounts, f"{workers.sources[LAUNCHER]}:/run/engine"],
+        "volumes": [*mounts, f"{workers.sources[LAUNCHER]}:/run/engine:ro"],
         "user": workers.user,
     }
 

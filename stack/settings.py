@@ -442,8 +442,8 @@ class DockerSettings(Section):
     )
     DOCKER_IMAGES: values.ImagePatterns = setting(
         [],
-        "More images that flows may run, with * for the rest of a name, separated by spaces. The images of this "
-        "bundle and of the site's registry are always allowed.",
+        "More images that flows may run, with /* for all below a name, separated by spaces. The images of this "
+        "bundle and of the site's registry, AGENT_IMAGE and DOCKER_JOB_IMAGE are always allowed.",
         "registry.example.org/lab/*",
         optional=True,
     )
@@ -457,6 +457,9 @@ class DockerSettings(Section):
         "2g", "Memory of one flow container; a run that needs more ends as out of memory.", "512m"
     )
     DOCKER_JOB_CPUS: values.Cpus = setting("1", "Processor cores of one flow container.", "0.5")
+    DOCKER_GPUS: values.Switch = setting(
+        False, "Containers that a flow launches may ask for the GPUs of the engine's machine.", "true"
+    )
 
 
 class DindSettings(Section):

@@ -398,15 +398,22 @@ def _folders(value: str) -> list[str]:
             raise ValueError(f"{folder} is no absolute path of a folder, without '..', ':' and ','")
         if len(path.parts) < 3:
             raise ValueError(f"{folder} is most of the machine; name a folder below it")
-    return [str(PurePosixPath(folder)) for folder in folders]
+        if outer := [other for other in folders if PurePosixPath(other) in path.parents]:
+            raise ValueError(f"{folder} lies in {outer[0]}; leave it out")
+    return list(dict.fromkeys(str(PurePosixPath(folder)) for folder in folders))
 
 
 def _image_patterns(value: str) -> list[str]:
+    """NAME, NAME:TAG, NAME@DIGEST or NAME/* for all that is below: what the socket proxy takes."""
     patterns = value.split()
     for pattern in patterns:
-        if not re.fullmatch(r"[a-z0-9][A-Za-z0-9_./:@-]*\*?", pattern):
-            raise ValueError(f"{pattern} is no image name, with * at its end for the rest of a name")
-    return list(patterns)
+        below = pattern.endswith("/*")
+        has_version = "@" in pattern or ":" in pattern.rpartition("/")[2]
+        try:
+            _image(f"{pattern[:-2]}/x:1" if below else pattern if has_version else f"{pattern}:1")
+        except ValueError:
+            raise ValueError(f"{pattern} is no image name, and none with /* at its end for all below it") from None
+    return patterns
 
 
 def _advice(name: str, known: tuple[str, ...]) -> str:

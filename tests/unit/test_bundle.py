@@ -18,6 +18,7 @@ import pytest
 from stack import bundle_files, bundle_images, bundle_packages, cli, engine, site, up
 from stack.bundle_format import Manifest
 from stack.errors import SiteError
+from tests.sites import REPO
 from tests.unit.tree import tree
 
 Members = dict[str, tuple[tarfile.TarInfo, bytes]]
@@ -154,6 +155,7 @@ def test_what_users_put_beside_the_site_is_in_it(tmp_path: Path) -> None:
         "client/deployments/mine.yaml": "deployments: [{work_pool: {job_variables: {image: lab/job:2}}}]\n",
         "client/flows/mine.py": "",
         "schedules.yml": SCHEDULES,
+        "catalogue.yml": (REPO / "catalogue.example.yml").read_text(),
     }
     for name, content in own.items():
         (tmp_path / "rendered" / name).write_text(content)
@@ -178,14 +180,16 @@ def test_a_site_of_processes_has_none(
 
 def test_what_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "lab.yml").write_text(SCHEDULES)
-    file = make(tmp_path, settings=f"{SETTINGS}CLIENT_SCHEDULES={tmp_path}/lab.yml\n")
+    (tmp_path / "algorithms").mkdir()
+    elsewhere = f"CONDA_ALGORITHMS={tmp_path}/algorithms\nCLIENT_SCHEDULES={tmp_path}/lab.yml\n"
+    file = make(tmp_path, settings=f"{SETTINGS}{elsewhere}")
     said = capsys.readouterr().out.splitlines()
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert "images: 2, 6 kB" in said
     assert "packages: 1, 0 kB" in said
-    assert said[-4] == (
-        f"CLIENT_SCHEDULES={tmp_path}/lab.yml: not in the bundle; the other machine needs that file at the same path"
-    )
+    assert said[-5:-3] == [
+        f"{line}: not in the bundle; the other machine needs it at the same path" for line in elsewhere.splitlines()
+    ]
     assert said[-3].startswith(f"{file}: ")
     assert said[-3].endswith(f", sha256 {digest}")
     assert said[-2] == "it holds .env with every secret of the site: who can read it has the site (its mode is 0600)"

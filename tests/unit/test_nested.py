@@ -1,12 +1,14 @@
 """Engines in containers of the site: what they are given, when they are made anew, and what doctor says of them."""
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from socket_proxy import image
 
-from stack import dockerworkers, doctor_nested, engine, nested, site, subnets
+from stack import compose, dockerworkers, doctor_nested, engine, nested, site, subnets
 from stack.components import WORKER_DIND
 from stack.errors import SiteError
 from stack.site import Site
@@ -45,6 +47,26 @@ def test_what_flows_run_in_is_loaded_unless_it_comes_from_the_registry(
         assert calls[0].endswith(" dind")
         (saved,) = (call.split()[1:] for call in calls if call.startswith("save "))
         assert [image.split("/")[-1].partition(":")[0] for image in saved] == names
+
+
+@pytest.mark.parametrize("key", ["AGENT_IMAGE", "DOCKER_JOB_IMAGE"])
+def test_the_image_of_flow_containers_may_be_run(tmp_path: Path, key: str) -> None:
+    """By the name that the pool has for it, without being named in DOCKER_IMAGES as well."""
+    files = {file.path: file.content for file in load(tmp_path, f"{key}=lab/flows:1\n").plan}
+    proxy = yaml.safe_load(files["worker-docker/compose.dind.yaml"])["services"]["socket-proxy"]["environment"]
+    template = json.loads(files["worker-docker/base-job-template.dind.json"])
+    assert template["variables"]["properties"]["image"]["default"] == "lab/flows:1"
+    for role in ("WORKER", "LAUNCHER"):
+        assert image.pattern(proxy[f"DOCKER_PROXY_{role}_IMAGES"].split(",")[-1]).allows(image.parse("lab/flows:1"))
+
+
+def test_up_reads_the_users_override_of_a_file_that_compose_does_not_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = docker_says(tmp_path, monkeypatch)
+    (tmp_path / "worker-docker/compose.override.dind.yaml").write_text("services: {}\n")
+    compose.up(tmp_path, WORKER_DIND)
+    assert "--file compose.dind.yaml --file compose.override.dind.yaml up --detach" in log.read_text()
 
 
 def test_nothing_is_loaded_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from socket_proxy.case import Deny
 from tests.unit.proxy.world import OTHER_NETWORK, OTHER_SITE, SERVICE, STRANGER, Judge, a_body
 
 NEVER = "; no setting allows it"
+NO_TARGET = "an absolute path without ':', ',' and quotes" + NEVER
 CREATE = "/v1.45/containers/create"
 GPU = {"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}
 
@@ -158,7 +159,7 @@ BINDS = [
     ("/data/in:/in:rshared", "HostConfig.Binds[0]: mode 'rshared' is neither ro nor rw" + NEVER),
     ("/data/in:/in:z", "HostConfig.Binds[0]: mode 'z' is neither ro nor rw" + NEVER),
     ("/data/in:/in:ro,Z", "HostConfig.Binds[0]: mode 'ro,Z' is neither ro nor rw" + NEVER),
-    ("/data/in:in", "HostConfig.Binds[0] 'in' is not an absolute path without ':'" + NEVER),
+    ("/data/in:in", "HostConfig.Binds[0] 'in' is not " + NO_TARGET),
     (
         "/data/in:/in:ro:rw",
         "HostConfig.Binds[0] '/data/in:/in:ro:rw' is not SOURCE:TARGET or SOURCE:TARGET:MODE" + NEVER,
@@ -170,10 +171,40 @@ BINDS = [
     ),
     ("../etc:/e", "HostConfig.Binds[0]: volume '../etc' is not one that this role may mount" + by("VOLUMES")),
     ("C:/:/e", "HostConfig.Binds[0]: mode '/e' is neither ro nor rw" + NEVER),
+    ("/data/a,b:/e", "HostConfig.Binds[0]: '/data/a,b' is not a path without ',' and quotes" + NEVER),
+    ("als-code:/c", "HostConfig.Binds[0]: 'als-code' may be mounted for reading alone" + by("VOLUMES")),
+    ("als-code:/c:rw", "HostConfig.Binds[0]: 'als-code' may be mounted for reading alone" + by("VOLUMES")),
+    ("/code/a:/c", "HostConfig.Binds[0]: '/code/a' may be mounted for reading alone" + by("BIND_PATHS")),
 ]
 
 # What cannot be one of HostConfig.Mounts.
 MOUNTS: list[tuple[Any, str]] = [
+    # As Podman reads them: options of a volume that binds `/`, another volume, another mode.
+    *(
+        ({"Type": "volume", "Target": target}, f"HostConfig.Mounts[0].Target {target!r} is not {NO_TARGET}")
+        for target in (
+            "/h,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=/",
+            "/h,source=als-postgres",
+            '/h"',
+            "/h\n",
+        )
+    ),
+    (
+        {"Type": "bind", "Source": "/data/x,bind-propagation=rshared", "Target": "/h"},
+        "HostConfig.Mounts[0].Source: '/data/x,bind-propagation=rshared' is not a path without ',' and quotes" + NEVER,
+    ),
+    (
+        {"Type": "volume", "Source": "als-flows", "Target": "/h", "VolumeOptions": {"Subpath": "a,readonly=false"}},
+        "HostConfig.Mounts[0].VolumeOptions.Subpath 'a,readonly=false' is not a path inside the volume" + NEVER,
+    ),
+    (
+        {"Type": "volume", "Source": "als-code", "Target": "/h"},
+        "HostConfig.Mounts[0]: 'als-code' may be mounted for reading alone" + by("VOLUMES"),
+    ),
+    (
+        {"Type": "bind", "Source": "/code/a", "Target": "/h", "ReadOnly": False},
+        "HostConfig.Mounts[0]: '/code/a' may be mounted for reading alone" + by("BIND_PATHS"),
+    ),
     (
         {"Type": "bind", "Source": "/", "Target": "/h"},
         "HostConfig.Mounts[0].Source: '/' lies outside the allowed host paths" + NEVER,
@@ -240,6 +271,7 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
     ({"MacAddress": "02:42:ac:11:00:02"}, "MacAddress is refused" + NEVER),
     ({"Domainname": "lab"}, "Domainname is refused" + NEVER),
     ({"NetworkDisabled": True}, "NetworkDisabled is refused" + NEVER),
+    ({"Hostname": "api.lab.org"}, "Hostname 'api.lab.org' is the name of a service of the site" + NEVER),
     ({"Hostname": "server"}, "Hostname 'server' is the name of a service of the site" + NEVER),
     ({"Hostname": "POSTGRES.als"}, "Hostname 'POSTGRES.als' is the name of a service of the site" + NEVER),
     ({"Hostname": "a b"}, "Hostname 'a b' is not a name" + NEVER),
@@ -295,10 +327,13 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"Image": "registry.lab:5000/../x"}, "'registry.lab:5000/../x' is no image reference" + NEVER),
     ({"Image": None}, "'' is no image reference" + NEVER),
-    ({"Volumes": {"/etc:/x": {}}}, "a key of Volumes '/etc:/x' is not an absolute path without ':'" + NEVER),
+    ({"Volumes": {"/etc:/x": {}}}, "a key of Volumes '/etc:/x' is not " + NO_TARGET),
     ({"Volumes": {"/x": {"Device": "/"}}}, "Volumes['/x'].Device is refused" + NEVER),
     ({"Env": {"A": "b"}}, "Env is no list" + NEVER),
     ({"Env": ["A=b", 7]}, "Env[1] is no text" + NEVER),
+    ({"Env": ["*"]}, "Env[0] is not NAME=VALUE" + NEVER),
+    ({"Env": ["PODMAN_SECRET"]}, "Env[0] is not NAME=VALUE" + NEVER),
+    ({"HostConfig": {"Binds": ["als-flows:/x"] * 65}}, "HostConfig.Binds has more than 64 entries" + NEVER),
     ({"OnBuild": ["RUN x"]}, "OnBuild is refused" + NEVER),
     ({"Shell": ["/bin/sh"]}, "Shell is refused" + NEVER),
 ]

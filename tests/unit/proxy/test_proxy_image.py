@@ -66,11 +66,12 @@ def test_no_reference(text: str) -> None:
         ("alpine", f"alpine@{DIGEST}", True),
         ("alpine", "team/alpine", False),
         ("alpine:3.20", "alpine:3.20", True),
-        ("alpine:3.20", f"alpine:3.20@{DIGEST}", True),
+        ("alpine:3.20", f"alpine:3.20@{DIGEST}", False),
         ("alpine:3.20", "alpine:3.21", False),
         ("alpine:3.20", f"alpine@{DIGEST}", False),
         (f"alpine@{DIGEST}", f"alpine@{DIGEST}", True),
         (f"alpine@{DIGEST}", "alpine:3.20", False),
+        (f"alpine:3.20@{DIGEST}", f"alpine:3.20@{DIGEST}", True),
         ("registry:5000/job", "registry:5000/job:7", True),
     ],
 )

@@ -1,10 +1,16 @@
 """Settings: what they mean, and each fault in its words, all at once."""
 
+from pathlib import Path, PurePath
+
 import pytest
+import yaml
 from socket_proxy import settings
 from socket_proxy.image import Pattern
 from socket_proxy.settings import Bounds, SettingsError
 from socket_proxy.values import Address
+
+from stack import site
+from stack.components import PROCESS_POOLS
 
 LEAST = {
     "SITE": "als",
@@ -23,8 +29,27 @@ def test_defaults_are_narrow() -> None:
     limits = listener.limits
     assert limits.images == (Pattern(prefix="registry.lab:5000/"),)
     assert limits.networks == {"als"}
-    assert (limits.bind_paths, limits.volumes, limits.gpus) == ((), frozenset(), False)
+    assert (limits.bind_paths, limits.volumes, limits.gpus) == ({}, {}, False)
     assert {"server", "postgres", "redis", "registry"} <= limits.reserved_names
+
+
+def test_every_service_of_a_site_is_reserved(tmp_path: Path) -> None:
+    """A container of that name would be sent what is meant for the service."""
+    (tmp_path / ".env").write_text(f"COMPONENTS=all\nAGENT_POOLS={' '.join(PROCESS_POOLS)}\n")
+    files = [file for file in site.load(tmp_path / ".env", tmp_path).plan if "compose" in PurePath(file.path).name]
+    services = {name for file in files for name in yaml.safe_load(file.content).get("services", {})}
+    (listener,) = settings.read(LEAST).listeners
+    assert {"slurm", "recovery", "storage"} < services
+    assert services <= listener.limits.reserved_names
+
+
+def test_hosts_outside_that_runs_trust_are_reserved(tmp_path: Path) -> None:
+    elsewhere = "PREFECT_API_URL=https://api.lab.org/api\nSERVER_AUTH=false\nREGISTRY_HOST=images.lab.org\n"
+    (tmp_path / ".env").write_text(f"COMPONENTS=worker-docker\n{elsewhere}")
+    files = {file.path: file.content for file in site.load(tmp_path / ".env", tmp_path).plan}
+    proxy = yaml.safe_load(files["worker-docker/compose.yaml"])["services"]["socket-proxy"]["environment"]
+    assert proxy["DOCKER_PROXY_RESERVED_NAMES"] == "api.lab.org,images.lab.org,storage.prefect-site"
+    assert settings.read(proxy).listeners
 
 
 def test_each_role_has_its_own_limits() -> None:
@@ -34,21 +59,21 @@ def test_each_role_has_its_own_limits() -> None:
             "DOCKER_PROXY_LAUNCHER_LISTEN": "unix:///run/socket-proxy/launcher.sock",
             "DOCKER_PROXY_LAUNCHER_IMAGES": "team/job, registry.lab:5000/algorithm:1",
             "DOCKER_PROXY_LAUNCHER_NETWORKS": "als-jobs",
-            "DOCKER_PROXY_LAUNCHER_BIND_PATHS": "/srv/work/, /data/runs",
-            "DOCKER_PROXY_LAUNCHER_VOLUMES": "als-scratch",
+            "DOCKER_PROXY_LAUNCHER_BIND_PATHS": "/srv/work/, /data/runs:ro",
+            "DOCKER_PROXY_LAUNCHER_VOLUMES": "als-scratch,als-code:ro",
             "DOCKER_PROXY_LAUNCHER_GPUS": "true",
             "DOCKER_PROXY_REAPER_LISTEN": "tcp://[::]:2377",
-            "DOCKER_PROXY_RESERVED_NAMES": "Server",
+            "DOCKER_PROXY_RESERVED_NAMES": "API.example.org",
         }
     )
     worker, launcher, reaper = found.listeners
-    assert worker.limits.bind_paths == ()
+    assert worker.limits.bind_paths == {}
     assert launcher.address == Address(path="/run/socket-proxy/launcher.sock")
-    assert launcher.limits.bind_paths == ("/srv/work", "/data/runs")
+    assert launcher.limits.bind_paths == {"/srv/work": True, "/data/runs": False}
     assert launcher.limits.networks == {"als-jobs"}
-    assert launcher.limits.volumes == {"als-scratch"}
+    assert launcher.limits.volumes == {"als-scratch": True, "als-code": False}
     assert launcher.limits.gpus
-    assert launcher.limits.reserved_names == {"server"}
+    assert {"api.example.org", "server"} <= launcher.limits.reserved_names
     assert [pattern.repository for pattern in launcher.limits.images] == [
         "docker.io/team/job",
         "registry.lab:5000/algorithm",
@@ -122,8 +147,13 @@ FAULTS = [
         "DOCKER_PROXY_WORKER_BIND_PATHS: 'work' is no absolute path without '..'",
     ),
     (
+        {"DOCKER_PROXY_WORKER_BIND_PATHS": "/srv/a/b,/srv/a"},
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/srv/a/b' lies in '/srv/a', which DOCKER_PROXY_WORKER_BIND_PATHS has; "
+        "write one of them alone",
+    ),
+    (
         {"DOCKER_PROXY_RESERVED_NAMES": "a b"},
-        "DOCKER_PROXY_RESERVED_NAMES: 'a b' is no name of a service; separate names by commas",
+        "DOCKER_PROXY_RESERVED_NAMES: 'a b' is no name of a host; separate names by commas",
     ),
     (
         {"DOCKER_PROXY_WORKER_BINDPATHS": "/x"},

@@ -42,9 +42,9 @@ def limits(role: str, **changes: Any) -> Limits:
         "prefix": f"DOCKER_PROXY_{role.upper()}",
         "images": (image.pattern("registry.lab:5000/*"), image.pattern("prefecthq/prefect:3.8.8")),
         "networks": frozenset({"als"}),
-        "bind_paths": ("/data",),
-        "volumes": frozenset({"als-flows"}),
-        "reserved_names": frozenset({"server", "postgres"}),
+        "bind_paths": {"/data": True, "/code": False},
+        "volumes": {"als-flows": True, "als-code": False},
+        "reserved_names": frozenset({"server", "postgres", "api.lab.org"}),
     }
     return Limits(**given | changes)
 
@@ -57,7 +57,7 @@ def learn(question: Question, facts: Facts) -> None:
         by_id_too = NETWORKS | {network.id: network for network in NETWORKS.values()}
         facts.networks[question.name] = by_id_too.get(question.name)
     else:
-        assert question.root == "/data"
+        assert question.root in {"/data", "/code"}
         facts.paths[question.name] = PATH_FAULTS.get(question.name, "")
 
 

@@ -34,6 +34,13 @@ def _words(value: Value, name: str, scope: Scope) -> Value:
     return string(value, name) if isinstance(value, str) else each(text)(value, name, scope)
 
 
+def _variable(value: Value, name: str, _scope: Scope) -> Value:
+    """NAME=VALUE. A name alone Podman takes from its own environment, and `*` is all of that. No refusal shows it."""
+    if not string(value, name).partition("=")[1]:
+        raise RefusedError(f"{name} is not NAME=VALUE")
+    return value
+
+
 _healthcheck = record(
     {
         "Test": each(text),
@@ -45,7 +52,7 @@ _CONFIG: dict[str, Rule] = {
     **dict.fromkeys(("AttachStderr", "AttachStdin", "AttachStdout", "OpenStdin", "StdinOnce", "Tty"), flag),
     "Cmd": _words,
     "Entrypoint": _words,
-    "Env": each(text),
+    "Env": each(_variable),
     "ExposedPorts": table(matching(r"[0-9]{1,5}(/[a-z]+)?", "a port"), _empty),
     "Healthcheck": _healthcheck,
     "HostConfig": host_config,

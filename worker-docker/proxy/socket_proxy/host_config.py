@@ -27,6 +27,7 @@ from socket_proxy.shape import (
 # Hard limits up to which a container may raise its own: 1048576 is what a kernel allows by default (fs.nr_open),
 # locked memory counts towards the container's memory limit and GPU libraries ask for all of it.
 _ULIMITS = {"core": (0, 0), "memlock": (-1, INT64), "nofile": (0, 1048576), "nproc": (1, 65536), "stack": (0, 2**30)}
+MOUNTS = 64  # of a kind: more than any run here has
 _CPUS = matching(r"[0-9,-]*", "a list of CPU numbers")
 
 # A driver that sends logs elsewhere would have the engine itself make connections for the client.
@@ -48,7 +49,7 @@ def _ulimit(value: Value, name: str, scope: Scope) -> Value:
 
 HOST_CONFIG: dict[str, Rule] = {
     "AutoRemove": flag,
-    "Binds": each(bind),
+    "Binds": each(bind, MOUNTS),
     "CapDrop": each(matching(r"[A-Za-z_]+", "a capability")),
     "CgroupnsMode": one_of("", "private"),
     "ConsoleSize": each(number(0, 65535)),
@@ -67,7 +68,7 @@ HOST_CONFIG: dict[str, Rule] = {
     "MemoryReservation": number(),
     "MemorySwap": number(-1),
     "MemorySwappiness": number(-1, 100),
-    "Mounts": each(mount),
+    "Mounts": each(mount, MOUNTS),
     "NanoCpus": number(),
     "NetworkMode": network_mode,
     "PidsLimit": number(-1),

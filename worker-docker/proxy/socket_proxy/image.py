@@ -75,7 +75,9 @@ class Pattern:
     def allows(self, reference: Reference) -> bool:
         if self.prefix:
             return reference.repository.startswith(self.prefix)
-        wanted = (self.repository, self.tag or reference.tag, self.digest or reference.digest)
+        # Where a reference has both, the engine goes by the digest: a tag alone must not let any of them pass.
+        digest = self.digest or ("" if self.tag else reference.digest)
+        wanted = (self.repository, self.tag or reference.tag, digest)
         return wanted == (reference.repository, reference.tag, reference.digest)
 
 

@@ -1,6 +1,7 @@
 """What a role may ask for when it creates a container: the part of the rules that settings decide."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from socket_proxy.image import Pattern
 
@@ -11,15 +12,18 @@ ENGINE_NETWORKS = frozenset({"bridge", "default", "host", "none"})
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one role on one site. `prefix` is that of the settings which set them, for messages."""
+    """The limits of one role on one site. `prefix` is that of the settings which set them, for messages.
+
+    `bind_paths` and `volumes` say of each whether it may be mounted for writing.
+    """
 
     site: str
     role: str
     prefix: str
     images: tuple[Pattern, ...] = ()
     networks: frozenset[str] = frozenset()
-    bind_paths: tuple[str, ...] = ()
-    volumes: frozenset[str] = frozenset()
+    bind_paths: Mapping[str, bool] = field(default_factory=dict)
+    volumes: Mapping[str, bool] = field(default_factory=dict)
     gpus: bool = False
     reserved_names: frozenset[str] = frozenset()
 

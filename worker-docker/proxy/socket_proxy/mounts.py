@@ -1,16 +1,21 @@
 """What is mounted into a container: host paths, volumes and memory."""
 
+import re
+
 from socket_proxy.document import Value
 from socket_proxy.host_path import FORBIDDEN, clash, is_below, normal
 from socket_proxy.refusal import RefusedError
 from socket_proxy.shape import Rule, Scope, flag, mapping, matching, number, one_of, record, string
 
 _MODES = ("", "ro", "rw")  # z and Z would relabel the host's files, rshared would carry mounts out to the host
-_TARGET = r"/[^:\0]*"
-_SUBPATH = r"(?!/)(?!.*\.\.).*"
+# Podman writes a mount as one line of options, separated by commas, and reads that again: a comma would begin an option
+# of its own, such as a volume that binds the root of the host.
+_TARGET = r'/[^:,"\x00-\x1f]*'
+_NO_OPTIONS = re.compile(r'[^,"]*')
+_SUBPATH = r'(?!/)(?!.*\.\.)[^,"\x00-\x1f]*'
 _TMPFS_OPTION = r"(ro|rw|noexec|nosuid|nodev|size=[0-9]+[kmg%]?|mode=[0-7]{3,4}|uid=[0-9]+|gid=[0-9]+)"
 
-target: Rule = matching(_TARGET, "an absolute path without ':'")
+target: Rule = matching(_TARGET, "an absolute path without ':', ',' and quotes")
 tmpfs_options: Rule = matching(
     f"({_TMPFS_OPTION}(,{_TMPFS_OPTION})*)?", "a list of size=, mode=, uid=, gid=, ro, rw, noexec, nosuid, nodev"
 )
@@ -22,14 +27,21 @@ def host_path(value: str, name: str, scope: Scope) -> str:
         path = normal(value)
     except ValueError as error:
         raise RefusedError(f"{name}: {error}") from None
-    roots = [root for root in scope.limits.bind_paths if is_below(path, root)]
-    if not roots:
+    if not _NO_OPTIONS.fullmatch(path):
+        raise RefusedError(f"{name}: {path!r} is not a path without ',' and quotes")
+    root = _root(path, scope)
+    if not root:
         never = any(clash(path, forbidden) for forbidden in FORBIDDEN)
         setting = "" if never else scope.limits.setting("BIND_PATHS")
         raise RefusedError(f"{name}: {path!r} lies outside the allowed host paths", setting)
-    if why := scope.facts.path_fault(path, roots[0]):
+    if why := scope.facts.path_fault(path, root):
         raise RefusedError(f"{name}: {why}")
     return path
+
+
+def _root(path: str, scope: Scope) -> str:
+    """The allowed path that this one is or lies in: there is one, since settings allow none inside another."""
+    return next((root for root in scope.limits.bind_paths if is_below(path, root)), "")
 
 
 def volume(value: str, name: str, scope: Scope) -> str:
@@ -49,7 +61,17 @@ def bind(value: Value, name: str, scope: Scope) -> Value:
         raise RefusedError(f"{name}: mode {mode!r} is neither ro nor rw")
     target(inside, name, scope)
     known = host_path(source, name, scope) if source.startswith("/") else volume(source, name, scope)
+    _allow_writing(known, name, mode != "ro", scope)
     return ":".join([known, inside, mode or "rw"])
+
+
+def _allow_writing(source: str, name: str, writes: bool, scope: Scope) -> None:
+    """Raises RefusedError where what the settings give for reading alone would be written to."""
+    is_path = source.startswith("/")
+    may = scope.limits.bind_paths[_root(source, scope)] if is_path else scope.limits.volumes.get(source, True)
+    if writes and not may:
+        reason = f"{name}: {source!r} may be mounted for reading alone"
+        raise RefusedError(reason, scope.limits.setting("BIND_PATHS" if is_path else "VOLUMES"))
 
 
 _COMMON: dict[str, Rule] = {"Type": one_of("bind", "volume", "tmpfs"), "Target": target, "ReadOnly": flag}
@@ -84,4 +106,5 @@ def mount(value: Value, name: str, scope: Scope) -> Value:
     mounted = record(_COMMON | _MOUNTS[str(kind)])(value, name, scope)
     if kind == "bind" and "Source" not in mounted:
         raise RefusedError(f"{name}.Source is missing")
+    _allow_writing(str(mounted.get("Source") or ""), name, not mounted.get("ReadOnly"), scope)
     return mounted

@@ -14,6 +14,6 @@ _name = matching(f"({NAME})?", "a name")
 
 def free_name(value: Value, name: str, scope: Scope) -> Value:
     text = str(_name(value, name, scope))
-    if text.partition(".")[0].casefold() in scope.limits.reserved_names:
+    if {text.casefold(), text.partition(".")[0].casefold()} & scope.limits.reserved_names:
         raise RefusedError(f"{name} {text!r} is the name of a service of the site")
     return text

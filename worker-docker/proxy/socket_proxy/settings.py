@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 # Services of a site's Compose files, which other containers reach by these names.
 _SERVICES = (
-    "client,controller,dind,migrate,podman,postgres,proxy,reaper,redis,registry,server,services,socket-proxy,"
-    "trainer,worker"
+    "client,conda,dind,flows,migrate,parent,podman,postgres,proxy,reaper,recovery,redis,registry,server,services,slurm,"
+    "socket-proxy,storage,worker"
 )
 _NO_IMAGES = "write the images that this role may use, such as registry.example.org:5000/*"
 _NOBODY: frozenset[str] = frozenset()
@@ -126,7 +126,8 @@ def _bounds(reader: Reader) -> Bounds:
 
 def _listeners(reader: Reader) -> tuple[Listener, ...]:
     site = reader.read("SITE", "", values.site, "")
-    reserved = reader.read(f"{PREFIX}RESERVED_NAMES", _SERVICES, values.names("service"), _NOBODY)
+    services = frozenset(_SERVICES.split(","))
+    reserved = services | reader.read(f"{PREFIX}RESERVED_NAMES", "", values.names("host"), _NOBODY)
     found = [_listener(reader, role, site, frozenset(map(str.casefold, reserved))) for role in ROLES.values()]
     return tuple(listener for listener in found if listener)
 
@@ -148,8 +149,8 @@ def _creation_limits(reader: Reader, limits: Limits) -> Limits:
         limits,
         images=reader.read(f"{prefix}_IMAGES", "", values.images, ()),
         networks=reader.read(f"{prefix}_NETWORKS", limits.site, values.networks, frozenset()),
-        bind_paths=reader.read(f"{prefix}_BIND_PATHS", "", values.bind_paths, ()),
-        volumes=reader.read(f"{prefix}_VOLUMES", "", values.names("volume"), frozenset()),
+        bind_paths=reader.read(f"{prefix}_BIND_PATHS", "", values.bind_paths, {}),
+        volumes=reader.read(f"{prefix}_VOLUMES", "", values.mountable(values.volume), {}),
         gpus=reader.read(f"{prefix}_GPUS", "false", values.switch, False),
     )
 
@@ -174,3 +175,7 @@ def _collisions(settings: Settings) -> Iterator[str]:
         for socket in filter(None, sockets):
             if is_below(socket, path):
                 yield f"{name}: {path!r} would open {socket}; write a directory made for the runs"
+        # Who may write to the outer one can move the inner one away, and put a link in its place.
+        for other, outer in settings.bind_paths():
+            if outer != path and is_below(path, outer):
+                yield f"{name}: {path!r} lies in {outer!r}, which {other} has; write one of them alone"

@@ -73,10 +73,14 @@ def one_of(*allowed: str) -> Rule:
     return rule
 
 
-def each(item: Rule) -> Rule:
+def each(item: Rule, most: int = 0) -> Rule:
+    """A list; of so many at `most` where every one costs a question, since each makes the rules begin again."""
+
     def rule(value: Value, name: str, scope: Scope) -> Value:
         if not isinstance(value, list):
             raise RefusedError(f"{name} is no list")
+        if most and len(value) > most:
+            raise RefusedError(f"{name} has more than {most} entries")
         return [item(element, f"{name}[{index}]", scope) for index, element in enumerate(value)]
 
     return rule

@@ -109,8 +109,23 @@ def networks(text: str) -> frozenset[str]:
     return found
 
 
-def bind_paths(text: str) -> tuple[str, ...]:
-    paths = tuple(host_path.normal(item) for item in items(text))
+def mountable(parse: Callable[[str], str]) -> Callable[[str], dict[str, bool]]:
+    """What may be mounted, by commas; each whether it may be written to, which `:ro` behind it says no to."""
+
+    def parse_all(text: str) -> dict[str, bool]:
+        return {parse(item.removesuffix(":ro")): not item.endswith(":ro") for item in items(text)}
+
+    return parse_all
+
+
+def volume(text: str) -> str:
+    if not re.fullmatch(NAME, text):
+        raise ValueError(f"{text!r} is no name of a volume; separate names by commas")
+    return text
+
+
+def bind_paths(text: str) -> dict[str, bool]:
+    paths = mountable(host_path.normal)(text)
     for path in paths:
         for forbidden in host_path.FORBIDDEN:
             if host_path.clash(path, forbidden):
