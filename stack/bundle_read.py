@@ -20,6 +20,8 @@ AGAIN = "copy it again from where it was made"
 
 def manifest(archive: Path) -> Manifest:
     """The first file of the archive. Raises SiteError where that is not a manifest of this format."""
+    if archive.exists() and not archive.is_file():  # a pipe would be waited for
+        raise SiteError(f"{archive}: this is no file; give the path of a bundle")
     with _refused(archive):
         for member, stream in _members(archive):
             if member.name == MANIFEST:

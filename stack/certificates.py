@@ -81,6 +81,18 @@ def ends(certificate: bytes) -> datetime:
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
+def ssh_key_fault(key: bytes) -> str:
+    """Why nobody could log in by this as their private key, without being asked; empty where they can."""
+    of_openssh = b"OPENSSH PRIVATE KEY" in key
+    try:
+        (serialization.load_ssh_private_key if of_openssh else serialization.load_pem_private_key)(key, password=None)
+    except TypeError:
+        return "this key has a passphrase, which nobody would be there to write; name one without"
+    except (ValueError, UnsupportedAlgorithm):
+        return "this is no private key in PEM or OpenSSH's format, such as ssh-keygen makes beside the .pub file"
+    return ""
+
+
 def names_of(certificate: bytes) -> list[str]:
     """The host names and addresses that the first certificate of the PEM is for; raises ValueError for no PEM."""
     extensions = x509.load_pem_x509_certificate(certificate).extensions

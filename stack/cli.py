@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
@@ -42,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a diff shows every script, a terminal may not
     try:
         status = int(COMMANDS[options.command](options))
-        sys.stdout.flush()
+        if sys.stdout:  # there is none where it is closed: `>&-`
+            sys.stdout.flush()
         return status
     except SiteError as error:
         for fault in error.faults:
@@ -101,10 +103,14 @@ def _load(options: argparse.Namespace) -> "Site":
         )
     root = options.output or site.REPO
     env = options.env or root / ".env"
-    if env.name == ".env.example":
+    if Path(os.path.realpath(env)).name == ".env.example":
         raise SiteError(f"{env}: is the example, and a site's secrets go into its file; copy it to another name")
     if options.env and not envfile.exists(options.env):
-        raise SiteError(f"{options.env}: there is no such file; make it with `cp .env.example {options.env}`")
+        if options.env.parent.exists() and not options.env.parent.is_dir():
+            raise SiteError(f"{options.env.parent}: is no folder; give the path of a file in one with --env")
+        folder = "" if options.env.parent.is_dir() else f"mkdir -p {shlex.quote(str(options.env.parent))} && "
+        copied = shlex.join(["cp", os.path.relpath(site.REPO / ".env.example"), str(options.env)])
+        raise SiteError(f"{options.env}: there is no such file; make it with `{folder}{copied}`")
     return site.load(env, root)
 
 

@@ -37,7 +37,10 @@ def of_processes(site: Settings) -> list[File]:
 
 
 def _files(folder: str, secrets: dict[str, str]) -> list[File]:
-    return [File(f"{folder}/{SECRET_FOLDER}/{name}", text.encode(), MOUNTED_SECRET) for name, text in secrets.items()]
+    return [
+        File(f"{folder}/{SECRET_FOLDER}/{name}", text.encode(errors="surrogateescape"), MOUNTED_SECRET)
+        for name, text in secrets.items()
+    ]
 
 
 def _texts(component: Component, site: Settings, root: Path) -> dict[str, str]:
@@ -79,7 +82,10 @@ def _registry_certificate(site: Settings, authority: Authority) -> list[File]:
     if registry.issues_certificate(site):
         return authority.issue(REGISTRY.folder, "tls", (site.REGISTRY_HOST, "localhost", "127.0.0.1"), SERVER_USAGE)
     own = {"tls.crt": site.REGISTRY_CERTIFICATE, "tls.key": site.REGISTRY_KEY} if site.REGISTRY_TLS else {}
-    return _files(REGISTRY.folder, {name: Path(path).read_text(encoding="utf-8") for name, path in own.items()})
+    return _files(
+        REGISTRY.folder,
+        {name: Path(path).read_text(encoding="utf-8", errors="surrogateescape") for name, path in own.items()},
+    )
 
 
 def _engine_certificates(authority: Authority) -> list[File]:

@@ -5,12 +5,17 @@ name of an image ends in a hash of all that it is made of: what is present under
 to be compared.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from stack.errors import SiteError
 from stack.imagebuild_recipe import JOB_IMAGES, Recipe
 
+# Those that deployments of the bundle name.
+SAMPLES = ("client/direct/flights", "client/direct/weather", "client/algorithms/pca")
+_NAME = re.compile(r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*")  # a part of an image's name
 NO_BASES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -26,9 +31,32 @@ def references(names: Iterable[str], root: Path, bases: Mapping[str, str] = NO_B
 
 
 def jobs(root: Path) -> list[str]:
-    """The images that jobs run in: those that hold a flow, and those of algorithms."""
-    recipes = [path for place in JOB_IMAGES for path in sorted((root / place).glob("*/Dockerfile"))]
-    return [path.parent.name for path in recipes]
+    """The images that jobs run in: those that hold a flow, and those of algorithms. Raises SiteError where one cannot
+    be made, or one is missing that deployments name."""
+    folders = [
+        path.parent.relative_to(root).as_posix()
+        for place in JOB_IMAGES
+        for path in sorted((root / place).glob("*/Dockerfile"))
+    ]
+    if faults := list(_job_faults(folders)):
+        raise SiteError(*faults)
+    return [_name(folder) for folder in folders]
+
+
+def _job_faults(folders: list[str]) -> Iterator[str]:
+    owner: dict[str, str] = {}
+    for folder in folders:
+        if not _NAME.fullmatch(_name(folder)):
+            yield f"{folder}: an image is called like its folder: lower-case letters, digits and inner . _ -; rename it"
+        if owner.setdefault(_name(folder), folder) != folder:
+            yield f"{folder}: {owner[_name(folder)]} has this name too; rename one of them"
+    for sample in SAMPLES:
+        if sample not in folders:
+            yield f"{sample}: has no Dockerfile, and deployments name its image; `git checkout {sample}` brings it"
+
+
+def _name(folder: str) -> str:
+    return folder.rpartition("/")[2]
 
 
 def ensure(  # noqa: PLR0913, PLR0917

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stack import textfile
+from stack.dockerworkers import RESULTS, STORAGE, WORK
 from stack.errors import SiteError
 from stack.settings import Settings
 
@@ -40,8 +41,12 @@ def catalogue(path: Path, images: Mapping[str, str]) -> dict[str, Any]:
     from flows.launching.errors import LaunchError
     from flows.parent.catalogue import read_catalogue
 
+    if textfile.exists(path, WAY):
+        textfile.read(path, "catalogue", WAY)  # so that a device or a pipe is refused before it is waited for
+    else:
+        path = EXAMPLE
     try:
-        found = read_catalogue(path if textfile.exists(path, WAY) else EXAMPLE).algorithms
+        found = read_catalogue(path).algorithms
     except LaunchError as error:
         raise SiteError(*str(error).splitlines()) from None
     return {name: _with_image(each.model_dump(exclude_defaults=True), images.get(name)) for name, each in found.items()}
@@ -56,17 +61,37 @@ def _with_image(algorithm: dict[str, Any], image: str | None) -> dict[str, Any]:
 
 def faults(site: Settings) -> Iterator[tuple[str, str]]:
     """Each setting that a step would be refused for, with the reason, for the pools that the site has."""
-    checks = {"parent": _of_containers, "slurm": _of_cluster}
-    yield from (fault for pool in site.AGENT_POOLS if pool in checks for fault in checks[pool](site))
+    parent = "parent" in site.AGENT_POOLS
+    if parent:
+        yield from _of_parent(site)
+    if "slurm" in site.AGENT_POOLS or (parent and "slurm" in site.PARENT_SITES.values()):
+        yield from _of_cluster(site)
 
 
-def _of_containers(site: Settings) -> Iterator[tuple[str, str]]:
+def _of_parent(site: Settings) -> Iterator[tuple[str, str]]:
     from flows.containers.schema import parse_volume
-    from flows.parent.routing import sites
+    from flows.parent.routing import route, sites
 
-    yield from _refused("PARENT_SITES", sites, site.PARENT_SITES)
-    for volume in site.PARENT_VOLUMES:
-        yield from _refused("PARENT_VOLUMES", parse_volume, volume)
+    wrong = list(_refused("PARENT_SITES", sites, site.PARENT_SITES))
+    yield from wrong
+    if not wrong and (warning := route(site.PARENT_HPC_TYPE, sites(site.PARENT_SITES)).warning):
+        yield "PARENT_HPC_TYPE", warning
+    refused = [fault for volume in site.PARENT_VOLUMES for fault in _refused("PARENT_VOLUMES", parse_volume, volume)]
+    yield from refused or _of_mounts(site)
+
+
+def _of_mounts(site: Settings) -> Iterator[tuple[str, str]]:
+    """Volumes that could be, and that no engine of this site would mount."""
+    from flows.containers.schema import parse_volume
+
+    volumes = [parse_volume(volume) for volume in site.PARENT_VOLUMES]
+    targets = [volume.target for volume in volumes]
+    for target in sorted({target for target in targets if targets.count(target) > 1}):
+        yield "PARENT_VOLUMES", f"{target} stands twice as the target"
+    allowed = [f"{STORAGE}/{RESULTS}", f"{STORAGE}/{WORK}", *site.DOCKER_BIND_PATHS]
+    for volume in volumes:
+        if not any(PurePosixPath(volume.source).is_relative_to(folder) for folder in allowed):
+            yield "PARENT_VOLUMES", f"{volume.source} lies in none of {', '.join(allowed)}; add it to DOCKER_BIND_PATHS"
 
 
 def _refused(key: str, check: Callable[[Any], object], value: object) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 A check gets the parsed file, for the line numbers, and the settings.
 """
 
+import shlex
 from collections.abc import Callable, Collection, Iterator
 from ipaddress import ip_address
 from itertools import combinations
@@ -29,6 +30,7 @@ WORKER_PORTS = (
     *(f"{name.upper()}_REPLICAS" for name in PROCESS_POOLS),
 )
 
+USERS_EXAMPLES = {"CLIENT_SCHEDULES": "schedules.example.yml", "PARENT_CATALOGUE": "catalogue.example.yml"}
 USERS_FILES = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE", "SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS")
 
 Check = Callable[[EnvFile, Settings], Iterator[str]]
@@ -89,14 +91,19 @@ def sqlite_has_one_process(env: EnvFile, settings: Settings) -> Iterator[str]:
 
 def published_ports_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
     here = [name.upper() for name in PUBLISHED if _has(settings, name)]
+    taken = {getattr(settings, f"{name}_PORT") for name in here}
+    told: set[str] = set()
     for first, second in combinations(here, 2):
         binds = {getattr(settings, f"{name}_BIND") for name in (first, second)}
         ports = {getattr(settings, f"{name}_PORT") for name in (first, second)}
         meet = len(binds) == 1 or any(ip_address(bind).is_unspecified for bind in binds)
-        if meet and len(ports) == 1:
+        if meet and len(ports) == 1 and second not in told:
+            told.add(second)
             port = ports.pop()
             reason = f"port {port} is used twice: {first}_PORT has it"
-            yield fault(env, f"{second}_PORT", reason, instead=_port_behind(port))
+            instead = next(each for each in range(int(_port_behind(port)), 65536) if each not in taken)
+            taken.add(instead)
+            yield fault(env, f"{second}_PORT", reason, instead=str(instead))
 
 
 def a_bucket_is_reached(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -126,6 +133,7 @@ def an_image_has_workers(env: EnvFile, settings: Settings) -> Iterator[str]:
             "CLIENT_STORAGE",
             f"an image needs workers that make containers; add {', '.join(makers[:-1])} or {makers[-1]} to COMPONENTS, "
             "or write volume",
+            instead="volume",
         )
 
 
@@ -136,9 +144,9 @@ def registry_has_its_name(env: EnvFile, settings: Settings) -> Iterator[str]:
 
 def registry_users_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
     if settings.REGISTRY_USER in settings.REGISTRY_USERS:
-        yield fault(
-            env, "REGISTRY_USERS", f"{settings.REGISTRY_USER} is REGISTRY_USER already; leave it out, or rename one"
-        )
+        others = [user for user in settings.REGISTRY_USERS if user != settings.REGISTRY_USER]
+        reason = f"{settings.REGISTRY_USER} is REGISTRY_USER already; leave it out, or rename one"
+        yield fault(env, "REGISTRY_USERS", reason, instead=" ".join(f"{user}:..." for user in others))
 
 
 def registry_certificate_is_used(env: EnvFile, settings: Settings) -> Iterator[str]:
@@ -184,10 +192,12 @@ def _names(certificate: str) -> list[str]:
 
 def pools_differ(env: EnvFile, settings: Settings) -> Iterator[str]:
     owner: dict[str, str] = {}
-    for key in POOLS:
+    for key in _pools_here(settings):
         pool = getattr(settings, key)
         if pool in owner:
-            yield fault(env, key, f"{owner[pool]} has this name; a pool belongs to one engine, so choose another")
+            reason = f"{owner[pool]} has this name; a pool belongs to one engine, so choose another"
+            instead = KEYS[key].default if KEYS[key].default != pool else f"{pool}_2"
+            yield fault(env, key, reason, instead=str(instead))
         owner.setdefault(pool, key)
 
 
@@ -268,7 +278,12 @@ def named_files_are_there(env: EnvFile, settings: Settings) -> Iterator[str]:
     """The default file need not be there; one that a user names does."""
     for key in USERS_FILES:
         named = getattr(settings, key)
-        if named != KEYS[key].default and not textfile.exists(env.beside(named), f"in {key}"):
+        if named == KEYS[key].default or textfile.exists(env.beside(named), f"in {key}"):
+            continue
+        if key in USERS_EXAMPLES:
+            reason = f"there is no such file; make it with `cp {USERS_EXAMPLES[key]} {shlex.quote(named)}` beside .env"
+            yield fault(env, key, reason, instead=KEYS[key].default)
+        else:
             yield fault(env, key, "there is no such file")
 
 
@@ -281,6 +296,21 @@ def a_key_is_for_a_host(env: EnvFile, settings: Settings) -> Iterator[str]:
         if getattr(settings, key) and not settings.SLURM_HOST:
             reason = "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out"
             yield fault(env, key, reason, instead="")
+
+
+def a_key_can_be_used(env: EnvFile, settings: Settings) -> Iterator[str]:
+    path = settings.SLURM_SSH_KEY
+    if path and textfile.exists(Path(path), "in SLURM_SSH_KEY") and (reason := _key_fault(path)):
+        yield fault(env, "SLURM_SSH_KEY", reason)
+
+
+def _key_fault(path: str) -> str:
+    from stack import certificates  # slow to import, and most sites name no file
+
+    try:
+        return certificates.ssh_key_fault(Path(path).read_bytes())
+    except OSError as error:
+        return f"this file cannot be read ({error.strerror})"
 
 
 def _certificate_fault(path: str) -> str:
@@ -309,8 +339,12 @@ RULES: dict[Check, tuple[str, ...]] = {
     version_is_locked: ("PREFECT_VERSION",),
     labels_are_ours: ("SITE_LABELS",),
     named_files_are_there: USERS_FILES,
-    jobs_can_be: ("AGENT_POOLS", "PARENT_SITES", *jobs.SLURM.values()),
+    jobs_can_be: (
+        *("AGENT_POOLS", "PARENT_SITES", "PARENT_HPC_TYPE", "PARENT_VOLUMES", "DOCKER_BIND_PATHS"),
+        *jobs.SLURM.values(),
+    ),
     a_key_is_for_a_host: ("SLURM_HOST", "SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS"),
+    a_key_can_be_used: ("SLURM_SSH_KEY",),
     kubernetes_has_charts: ("KUBERNETES_VALUES", "COMPONENTS"),
     kubernetes_image_fits: ("KUBERNETES_IMAGE", "PREFECT_VERSION"),
     files_hold_certificates: (),  # a path that is none is empty by then
@@ -321,7 +355,7 @@ RULES: dict[Check, tuple[str, ...]] = {
     a_bucket_is_reached: ("COMPONENTS", "CLIENT_STORAGE", "STORAGE_S3_URL", "STORAGE_SECRET_KEY"),
     an_image_has_workers: ("COMPONENTS", "CLIENT_STORAGE"),
     registry_has_its_name: ("REGISTRY_HOST",),
-    pools_differ: POOLS,
+    pools_differ: ("COMPONENTS", "AGENT_POOLS", *POOLS),
     registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
     registry_certificate_is_used: ("REGISTRY_TLS",),
     registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),
@@ -334,6 +368,13 @@ def _registers_to_a_bucket(settings: Settings) -> bool:
 
 def _has(settings: Settings, name: str) -> bool:
     return any(component.name == name for component in chosen(settings.COMPONENTS))
+
+
+def _pools_here(settings: Settings) -> list[str]:
+    """The settings that name a pool of this machine."""
+    of_processes = {f"{name.upper()}_POOL" for name in settings.AGENT_POOLS if _has(settings, AGENT.name)}
+    of_engines = {f"{worker.name.removeprefix('worker-').upper()}_POOL" for worker in chosen(settings.COMPONENTS)}
+    return [key for key in POOLS if key in of_processes | (of_engines - {"AGENT_POOL"})]
 
 
 def _port_behind(port: int) -> str:

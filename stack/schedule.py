@@ -17,7 +17,13 @@ GOES_WITH = {"day_or": "cron", "anchor_date": "interval"}
 MAX_RRULE = 6500  # characters; prefect._internal.schemas.validators.MAX_RRULE_LENGTH
 MAX_INTERVAL = timedelta(days=36525).total_seconds()
 MAX_SHOWN = 100  # characters; a fault is one line, and does not repeat a longer value
+SECONDS_AND_YEAR = 7  # fields of a cron expression that has both
+PREFECTS_START = datetime(2020, 1, 1)  # of a rule without DTSTART; prefect.server.schemas.schedules
+MAX_STEPS = 300_000
 EPOCH, YEARS = datetime(1970, 1, 1), 130  # where the search for a first time begins, and the years that cron knows
+
+_RRULE_INTERVAL = re.compile(r"INTERVAL=([+-]?[0-9]+)", re.IGNORECASE)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}($|[T ](?!24))")
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,12 @@ def _cron(value: object) -> str:
         raise ValueError(rule)
     if any(part.lower() in ("r", "h") for part in text.split()):
         raise ValueError("Prefect knows no random (R) and no hashed (H) times")
+    # A seventh field is the year, which may be over: Prefect would fail at each look for the next time.
+    has_year = len(text.split()) > SECONDS_AND_YEAR - 1
     try:
-        croniter(text, EPOCH, max_years_between_matches=YEARS).get_next()
+        croniter(text, datetime.now() if has_year else EPOCH, max_years_between_matches=YEARS).get_next()
     except CroniterBadDateError:
-        raise ValueError("no calendar has such a day") from None
+        raise ValueError("its year is over" if has_year else "no calendar has such a day") from None
     return text
 
 
@@ -109,7 +117,7 @@ def _interval(value: object) -> int | float:
 
 def _seconds(value: object) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return min(value, 2 * MAX_INTERVAL)  # a number may be too long to be a float
     if not isinstance(value, str) or not re.fullmatch(r"P[0-9A-Z.]+", value):
         return None
     from pydantic import TypeAdapter, ValidationError
@@ -125,14 +133,40 @@ def _rrule(value: object) -> str:
     text = _text(value, rule)
     if len(text) > MAX_RRULE:
         raise ValueError(f"Prefect takes {MAX_RRULE} characters at most, this one has {len(text)}")
+    if any(int(number) < 1 for number in _RRULE_INTERVAL.findall(text)):
+        raise ValueError("INTERVAL is 1 or more: Prefect would look for the next time for ever")
     from dateutil.rrule import rrulestr
 
     try:
-        rrulestr(text)
+        # As Prefect does before each run: from a time without a zone, which it gives the schedule's zone afterwards.
+        read = rrulestr(text, dtstart=PREFECTS_START)
     except (ValueError, TypeError, AttributeError, LookupError) as error:  # all of which it raises on bad text
+        if str(error).startswith("RRULE UNTIL"):
+            reason = "UNTIL is a time of the schedule's zone, without Z; with DTSTART both have a Z, or none has"
+            raise ValueError(reason) from None
         known = str(error).startswith("invalid '")  # names the part; its other messages are for programmers
         raise ValueError(f"{rule}: {error}" if known else rule) from None
+    if any(_steps(each) > MAX_STEPS for each in getattr(read, "_rrule", [read])):
+        raise ValueError(
+            "Prefect goes through all times since DTSTART, or 2020-01-01, and these are too many: write interval"
+        )
     return text
+
+
+def _steps(rule: Any) -> float:
+    """How many times Prefect's scheduler looks at before it is at today: a million keep all services waiting for ten
+    seconds, at each look for new runs. It does not look at single ones where hours are given."""
+    seconds = {"SECONDLY": 1, "MINUTELY": 60}.get(_frequency(rule), 0)
+    if not seconds or (seconds > 1 and rule._original_rule.get("byhour")):
+        return 0
+    since: timedelta = datetime.now() - rule._dtstart.replace(tzinfo=None)
+    return since.total_seconds() / (seconds * int(rule._interval))
+
+
+def _frequency(rule: Any) -> str:
+    from dateutil.rrule import FREQNAMES
+
+    return str(FREQNAMES[rule._freq])
 
 
 def _timezone(value: object) -> str:
@@ -149,15 +183,19 @@ def _timezones() -> list[str]:
     """The names of the IANA database; not those of this machine, on which the schedule may never run."""
     from importlib.resources import files
 
-    return files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return [name for name in names if name != "Factory"]  # the zone of a machine that nobody has set up
 
 
 def _anchor_date(value: object) -> str:
-    text = _text(value, "this is no date and time of ISO 8601")
+    rule = "this is no date and time of ISO 8601, such as 2026-01-01T06:00:00"
+    text = _text(value, rule)
+    if not _DATE.match(text):  # Python reads 20260101 as a date, and Prefect as seconds since 1970
+        raise ValueError(rule)
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("this is no date and time of ISO 8601") from None
+        raise ValueError(rule) from None
     return text
 
 

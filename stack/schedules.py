@@ -9,7 +9,7 @@ import yaml
 
 from stack import schedule, textfile
 from stack.errors import SiteError
-from stack.strictyaml import Loader
+from stack.strictyaml import BROKEN, Loader
 
 KIND = "schedules file"
 WAY = "in CLIENT_SCHEDULES"  # to name another
@@ -76,5 +76,5 @@ def _parse(name: str, text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise SiteError(f"{name}{line}: {error.problem}; mend the YAML there") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, *BROKEN) as error:
         raise SiteError(f"{name}: this is no YAML: {' '.join(str(error).split())}") from None

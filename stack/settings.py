@@ -313,7 +313,7 @@ class ParentSettings(Section):
         ["/srv/site/results:/app/results"],
         "What the containers of steps mount, SOURCE:TARGET or SOURCE:TARGET:ro, separated by spaces: parts of "
         "/srv/site/results and /srv/site/work, and folders of DOCKER_BIND_PATHS.",
-        "/srv/site/results:/app/results /srv/data:/data:ro",
+        "/srv/site/results:/app/results /srv/site/work:/scratch",
         optional=True,
     )
     PARENT_NETWORK: values.AnyText = setting(
@@ -327,7 +327,7 @@ class CondaSettings(Section):
     CONDA_POOL: values.PoolName = setting("conda_pool", "Work pool of scripts in conda environments.", "conda_pool")
     CONDA_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale conda=N wins.", "2")
     CONDA_LIMIT: values.Count = setting(2, "Scripts that one worker runs at a time.", "4")
-    CONDA_EXE: values.FilePath = setting(
+    CONDA_EXE: values.Installation = setting(
         "",
         "conda, mamba or micromamba of this machine, with environments in envs/ of the folder above its own; that "
         "folder is mounted into the worker, at the same path. Empty: the one on the worker's PATH.",
@@ -340,7 +340,7 @@ class CondaSettings(Section):
         "registry.example.org/flows-conda:1.0.0",
         optional=True,
     )
-    CONDA_ALGORITHMS: values.FilePath = setting(
+    CONDA_ALGORITHMS: values.MountedPath = setting(
         "",
         "Folder of this machine that has a folder for each algorithm. Empty: client/algorithms.",
         "/srv/algorithms",
@@ -401,7 +401,7 @@ class SlurmSettings(Section):
     )
     SLURM_RESERVATIONS: values.Words = setting([], "Reservations, likewise.", "beamtime_1 beamtime_2", optional=True)
     SLURM_MAX_TIME: values.AnyText = setting("1:00:00", "Time limit of a job.", "2-12:00:00")
-    SLURM_OPTIONS: values.Words = setting(
+    SLURM_OPTIONS: values.Options = setting(
         [], "More options of sbatch, separated by spaces.", "--account=m1234 --qos=regular", optional=True
     )
     SLURM_PROLOGUE: values.AnyText = setting(
@@ -425,7 +425,7 @@ class DockerSettings(Section):
     DOCKER_QUERY_SECONDS: Annotated[int, values.whole_number(1, 300, "this")] = setting(
         1, "Seconds between two questions of a worker for new runs.", "1"
     )
-    DOCKER_SOCKET: values.FilePath = setting(
+    DOCKER_SOCKET: values.MountedPath = setting(
         "/var/run/docker.sock", "The engine's socket on this machine.", "/run/user/1000/docker.sock"
     )
     DOCKER_PROXY: values.Switch = setting(
@@ -495,7 +495,7 @@ class PodmanSettings(Section):
     )
     PODMAN_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
     PODMAN_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
-    PODMAN_SOCKET: values.FilePath = setting(
+    PODMAN_SOCKET: values.MountedPath = setting(
         "",
         "Socket of this machine's own Podman, rootful or rootless, where the component runs on that Podman too "
         "(worker-podman/README.md). Empty: a Podman in a container beside the workers.",
@@ -543,10 +543,10 @@ class KubernetesSettings(Section):
         "registry.example.org/flows:3.8.8-1",
         optional=True,
     )
-    KUBERNETES_DATABASE_HOST: values.HostName = setting(
+    KUBERNETES_DATABASE_HOST: values.HostOrAddress = setting(
         "postgres", "The PostgreSQL server, as pods reach it.", "postgres.databases.svc.cluster.local"
     )
-    KUBERNETES_REDIS_HOST: values.HostName = setting(
+    KUBERNETES_REDIS_HOST: values.HostOrAddress = setting(
         "redis", "The Redis server, as pods reach it.", "redis.databases.svc.cluster.local"
     )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -36,6 +36,7 @@ IMAGES = "images"
 SUPERVISOR = "supervisord.conf.j2"
 PICTURE = "site.svg"
 RECORD = ".site/rendered"
+MAX_SHOWN = 3  # files in one line
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,14 @@ def load(env_path: Path, root: Path) -> Site:
     given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
     env, checked, made = complete.complete(given, validate(given))
     names = context(checked) | {"SCHEDULES": {}}
-    names |= {"SCHEDULES": _schedules(env, checked, names), "CATALOGUE": _catalogue(env, checked, names)}
+    schedules_, catalogue = _all_of(lambda: _schedules(env, checked, names), lambda: _catalogue(env, checked, names))
+    names |= {"SCHEDULES": schedules_, "CATALOGUE": catalogue}
     plan = [_env_file(env, root), *_component_files(checked, root, names), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
     plan.append(_record(plan))
-    return Site(root, checked, made, plan, files.compare(root, plan, _stale(root, plan)))
+    changes = files.compare(root, plan, _stale(root, plan))
+    _spare_others(root, plan[0], changes)
+    return Site(root, checked, made, plan, changes)
 
 
 def write(site: Site) -> None:
@@ -91,6 +95,30 @@ def _first(env_path: Path, root: Path) -> EnvFile:
             f"--env, or remove {root / RECORD} to begin another site there"
         )
     return envfile.parse(env_path, example.env_example())
+
+
+def _all_of(*steps: Callable[[], Any]) -> list[Any]:
+    """What each step makes. Raises SiteError with the faults of all, not of the first alone."""
+    made: list[Any] = []
+    faults: list[str] = []
+    for step in steps:
+        try:
+            made.append(step())
+        except SiteError as error:
+            faults += error.faults
+    if faults:
+        raise SiteError(*faults)
+    return made
+
+
+def _spare_others(root: Path, env: File, changes: list[Change]) -> None:
+    """Refuses a folder in which files would be lost that no render has written."""
+    lost = [change.path for change in changes if change.kind == "changed" and change.path != env.path]
+    if lost and root != REPO and not (root / RECORD).exists():
+        shown = ", ".join(lost[:MAX_SHOWN]) + (f" and {len(lost) - MAX_SHOWN} more" if lost[MAX_SHOWN:] else "")
+        raise SiteError(
+            f"{root}: {shown} would be lost, and no render wrote it; move it away, or take another --output"
+        )
 
 
 def _env_file(env: EnvFile, root: Path) -> File:
@@ -183,7 +211,11 @@ def _sources(site: Settings, root: Path) -> list[File]:
     if root == REPO:
         return []
     of_components = {source for component in chosen(site.COMPONENTS) for source in component.sources}
-    return copies({IMAGES} | of_components | set(processworkers.sources(site)), REPO)
+    sources = {IMAGES} | of_components | set(processworkers.sources(site))
+    for source in sorted(sources):
+        if root.is_relative_to(REPO / source):
+            raise SiteError(f"{root}: lies in {source}/, of which a site has a copy; take another --output")
+    return copies(sources, REPO)
 
 
 def copies(sources: Iterable[str], base: Path) -> list[File]:

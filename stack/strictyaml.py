@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+# What PyYAML raises besides its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
+BROKEN = (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError)
 _INT, _TIME = "tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"
 
 

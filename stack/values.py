@@ -114,12 +114,16 @@ def _version(value: str) -> str:
     return value
 
 
+_PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]  # RFC 1918
+
+
 def _subnet(value: str) -> str:
     try:
         network = ipaddress.IPv4Network(value)
     except ValueError:
         network = ipaddress.IPv4Network("0.0.0.0/0")
-    if not network.is_private or not 8 <= network.prefixlen <= 22:  # four networks of 254 addresses
+    private = any(network.subnet_of(block) for block in _PRIVATE)
+    if not private or network.prefixlen > 22:  # four networks of 254 addresses
         raise ValueError("this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22")
     return str(network)
 
@@ -160,7 +164,7 @@ def _http_host(text: str) -> str:
         raise ValueError("this is no URL: it begins with http:// or https:// and names a host")
     if not _has_good_port(parts):
         raise ValueError("this is no URL: the port is no number from 1 to 65535")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in text or "#" in text:
         raise ValueError("a login, a '?' or a '#' has no place in this URL; a login is a setting of its own")
     if not _HOST.fullmatch(parts.hostname) and _address(parts.hostname) is None:
         raise ValueError(f"{parts.hostname} is no host name: letters, digits and hyphens between dots")
@@ -206,6 +210,16 @@ def _host_name(value: str) -> str:
     if _is_loopback_name(value):
         raise ValueError(f"inside a container {value} is the container itself; write a name of its own")
     return not_placeholder(value)
+
+
+def _host_or_address(value: str) -> str:
+    """Of another machine, in a URL: a name or an IPv4 address."""
+    address = _address(value)
+    if address is None or address.version == 6:
+        return _host_name(value)
+    if is_local_only(value):
+        raise ValueError(f"inside a container {value} is the container itself; write the address of the server")
+    return value
 
 
 def _registry_user(value: str) -> str:
@@ -317,6 +331,23 @@ def _file_path(value: str) -> str:
     return value
 
 
+def _mounted_path(value: str) -> str:
+    """One that Compose is told of as SOURCE:TARGET."""
+    if ":" in value:
+        raise ValueError("a ':' would end the path where it is mounted; give it another name, or a link without one")
+    return _file_path(value)
+
+
+def _installation(value: str) -> str:
+    """A program whose folder's folder is mounted at the same path: that must not be what the worker lives in."""
+    if value and len(PurePosixPath(_mounted_path(value)).parent.parent.parts) < 3:
+        raise ValueError(
+            "the folder above its own would be mounted over the worker's; name the program of an installation that has "
+            "a folder to itself"
+        )
+    return value
+
+
 def _labels(value: str) -> dict[str, str]:
     return dict(_pairs(value, "a label", _LABEL_KEY))
 
@@ -372,20 +403,32 @@ def _words(value: str) -> list[str]:
     return re.findall(r"[^\s,]+", value)
 
 
+def _options(value: str) -> list[str]:
+    """Words that may have commas in them."""
+    return value.split()
+
+
 def _by_name(value: str) -> dict[str, str]:
     """NAME=VALUE, separated by commas; a name has what work pools have in theirs."""
     return dict(_pairs(value, "an entry", _POOL))
 
 
+MIN_MEMORY = 6 * 1024**2  # bytes; Docker's daemon refuses less
+MIN_CPUS = 0.01  # the daemon's
+_POWERS = {"k": 1, "m": 2, "g": 3}
+
+
 def _memory(value: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]*[kmg]", value):
         raise ValueError("this is an amount of memory: a whole number and k, m or g")
+    if int(value[:-1]) * 1024 ** _POWERS[value[-1]] < MIN_MEMORY:
+        raise ValueError("no engine makes a container with less than 6m")
     return value
 
 
 def _cpus(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", value) or float(value) == 0:
-        raise ValueError("this is a number of processor cores, such as 2 or 0.5")
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", value) or float(value) < MIN_CPUS:
+        raise ValueError(f"this is a number of processor cores, such as 2 or 0.5, and {MIN_CPUS} at least")
     return value
 
 
@@ -433,6 +476,7 @@ BrowserUrl = Annotated[str, _browser_url]
 Login = Annotated[str, _login]
 Secret = Annotated[str, _secret]
 HostName = Annotated[str, _host_name]
+HostOrAddress = Annotated[str, _host_or_address]
 RegistryUser = Annotated[str, _registry_user]
 RegistryPassword = Annotated[str, _registry_password]
 RegistryUsers = Annotated[dict[str, str], _registry_users]
@@ -444,12 +488,15 @@ Identifier = Annotated[str, _identifier]
 PoolName = Annotated[str, _pool_name]
 Image = Annotated[str, _image]
 FilePath = Annotated[str, _file_path]
+MountedPath = Annotated[str, _mounted_path]
+Installation = Annotated[str, _installation]
 AnyPath = Annotated[str, str]
 AnyText = Annotated[str, str]
 Labels = Annotated[dict[str, str], _labels]
 Limits = Annotated[dict[str, int], _limits]
 Components = Annotated[list[str], _components]
 ProcessPools = Annotated[list[str], _process_pools]
+Options = Annotated[list[str], _options]
 Words = Annotated[list[str], _words]
 ByName = Annotated[dict[str, str], _by_name]
 Memory = Annotated[str, _memory]

@@ -24,6 +24,9 @@ class Section(BaseModel):
 
 AnySection = TypeVar("AnySection", bound=Section)
 
+# What PyYAML raises besides its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
+BROKEN = (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError)
+
 
 class UniqueKeys(yaml.SafeLoader):
     """YAML as the standard has it: a key stands once in a mapping. PyYAML itself lets the last one win."""
@@ -46,6 +49,8 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Any:
         raise RegistrarError(f"{path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise RegistrarError(f"{path}: {yaml_line(error)}") from None
+    except BROKEN as error:
+        raise RegistrarError(f"{path}: this is no YAML: {' '.join(str(error).split())}") from None
     missing: set[str] = set()
     content = from_environment(content, environment, missing)
     raise_all(f"{path}: {{{{ ${name} }}}}: the environment has no variable {name}" for name in sorted(missing))

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,8 +18,12 @@ from stack.components import ALL
 from stack.files import CLOSED_FOLDERS
 from stack.processworkers import ALGORITHMS
 from tests import sites
+from tests.keys import private_key
 
 Config = dict[str, Any]
+_KEYS = tempfile.TemporaryDirectory()  # as long as the tests run
+SSH_KEY = Path(_KEYS.name) / "id"
+SSH_KEY.write_bytes(private_key())
 Choices = tuple[dict[str, str], ...]
 
 SECRETS = {
@@ -69,7 +74,7 @@ ODD = (
         "PARENT_REPLICAS": "2",
         "CONDA_EXE": "/opt/mini$forge/bin/conda",
         "SLURM_HOST": "me@login",
-        "SLURM_SSH_KEY": str(sites.REPO / "LICENSE"),
+        "SLURM_SSH_KEY": str(SSH_KEY),
         "SLURM_KNOWN_HOSTS": str(sites.REPO / "LICENSE"),
         "SLURM_PROLOGUE": "export A=$HOME; module load 'conda'",
     },

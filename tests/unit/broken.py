@@ -38,12 +38,20 @@ EXAMPLE = {
     "PARENT_POOL": "parent_pool",
     "PARENT_SITES": "nersc=slurm,nsls-ii=podman,als=docker,max-iv=slurm",
     "PARENT_CATALOGUE": "als.catalogue.yml",
-    "PARENT_VOLUMES": "/srv/site/results:/app/results /srv/data:/data:ro",
+    "PARENT_VOLUMES": "/srv/site/results:/app/results /srv/site/work:/scratch",
     "SLURM_HOST": "svc-lab@login.example.org",
     "SLURM_SSH_KEY": "/etc/site/slurm_ed25519",
     "SLURM_PARTITIONS": "debug regular",
     "SLURM_MAX_TIME": "2-12:00:00",
     "SLURM_OPTIONS": "--account=m1234 --qos=regular",
+    "PARENT_HPC_TYPE": "nersc",
+    "CONDA_EXE": "/opt/miniforge3/bin/conda",
+    "CONDA_ALGORITHMS": "/srv/algorithms",
+    "DOCKER_SOCKET": "/run/user/1000/docker.sock",
+    "DOCKER_IMAGES": "registry.example.org/lab/*",
+    "DOCKER_BIND_PATHS": "/srv/data",
+    "DOCKER_JOB_MEMORY": "512m",
+    "DOCKER_JOB_CPUS": "0.5",
     "DIND_POOL": "dind_pool_b",
     "DIND_SUBNET": "172.30.0.0/20",
     "DIND_ROOTLESS": "true",
@@ -374,12 +382,27 @@ AGENT = [
 ]
 
 PARENT, SLURM = "AGENT_POOLS=parent\n", "AGENT_POOLS=slurm\n"
+ONE_ENGINE = "has this name; a pool belongs to one engine, so choose another"
+COLON = "a ':' would end the path where it is mounted; give it another name, or a link without one"
+NO_KEY = "this is no private key in PEM or OpenSSH's format, such as ssh-keygen makes beside the .pub file"
+OVER_THE_WORKER = (
+    "the folder above its own would be mounted over the worker's; name the program of an installation that has a "
+    "folder to itself"
+)
 PROCESS_WORKERS = [
     *value("AGENT_POOLS", "there is no pool slurn (did you mean slurm?)", "slurn", "agent slurn"),
     *value("AGENT_POOLS", "there is no pool docker (there are agent, parent, conda and slurm)", "docker"),
     *value("AGENT_POOLS", "a pool is named twice", "slurm agent slurm"),
     *value("AGENT_POOLS", MISSING, ""),
-    *value("PARENT_POOL", "AGENT_POOL has this name; a pool belongs to one engine, so choose another", "agent_pool"),
+    *value(
+        "PARENT_POOL",
+        f"AGENT_POOL {ONE_ENGINE}",
+        "agent_pool",
+        before="AGENT_POOLS=agent parent\n",
+        instead="parent_pool",
+    ),
+    *value("CONDA_EXE", OVER_THE_WORKER, "/conda", "/bin/conda", "/usr/bin/micromamba", "/opt/bin/conda"),
+    *value("CONDA_ALGORITHMS", COLON, "/srv/a:b"),
     *value("PARENT_SITES", "an entry is written NAME=VALUE, several are separated by commas", "als docker"),
     *value("PARENT_SITES", "an entry is given twice", "als=docker,als=conda"),
     *value("PARENT_SITES", "a site stands twice; case does not matter", "als=docker,ALS=conda", before=PARENT),
@@ -390,7 +413,26 @@ PROCESS_WORKERS = [
         before=PARENT,
     ),
     *value("PARENT_VOLUMES", "volume 'data:/data': 'data' is not an absolute path", "data:/data", before=PARENT),
-    *value("PARENT_CATALOGUE", "there is no such file", "als.catalogue.yml"),
+    *value(
+        "PARENT_VOLUMES",
+        "/srv/data lies in none of /srv/site/results, /srv/site/work; add it to DOCKER_BIND_PATHS",
+        "/srv/data:/data",
+        before=PARENT,
+    ),
+    *value("PARENT_VOLUMES", "/a stands twice as the target", "/srv/site/work:/a /srv/site/results:/a", before=PARENT),
+    *value(
+        "PARENT_HPC_TYPE",
+        "hpc_type 'nersk' is no site and no environment; did you mean 'nersc'? (known: als, conda, docker, nersc, "
+        "nsls-ii, podman, slurm)",
+        "nersk",
+        before=PARENT,
+    ),
+    *value(
+        "PARENT_CATALOGUE",
+        "there is no such file; make it with `cp catalogue.example.yml als.catalogue.yml` beside .env",
+        "als.catalogue.yml",
+        instead="catalogue.yml",
+    ),
     *value("SLURM_HOST", "'a b' is none: write HOST, USER@HOST or USER@HOST:PORT", "a b", before=SLURM),
     *value(
         "SLURM_MAX_TIME",
@@ -405,12 +447,7 @@ PROCESS_WORKERS = [
         before=SLURM,
     ),
     *value("SLURM_OPTIONS", "'-A' is no long option of sbatch: write for example --account=m1234", "-A", before=SLURM),
-    *value(
-        "SLURM_SSH_KEY",
-        "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out",
-        "/etc/hostname",
-        instead="",
-    ),
+    *value("SLURM_SSH_KEY", NO_KEY, "/etc/hostname", before="SLURM_HOST=login\n"),
     *value("SLURM_SSH_KEY", "there is no such file", "/nowhere/key", before="SLURM_HOST=login\n"),
     *value(
         "AGENT_HEALTH_PORT",
@@ -422,13 +459,26 @@ PROCESS_WORKERS = [
 ]
 
 SUBNET = "this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22"
-ONE_ENGINE = "has this name; a pool belongs to one engine, so choose another"
 DIND = [
-    *value("DIND_POOL", f"DOCKER_POOL {ONE_ENGINE}", "docker_pool"),
-    *value("DIND_POOL", f"AGENT_POOL {ONE_ENGINE}", "flows", before="AGENT_POOL=flows\n"),
+    *value("DOCKER_SOCKET", COLON, "/run/a:b.sock"),
+    *value("DOCKER_JOB_MEMORY", "no engine makes a container with less than 6m", "1k", "5m", "6143k"),
+    *value(
+        "DOCKER_JOB_CPUS", "this is a number of processor cores, such as 2 or 0.5, and 0.01 at least", "0", "0.001", "x"
+    ),
+    *value("DOCKER_IMAGES", "lab* is no image name, and none with /* at its end for all below it", "lab*"),
+    *value("DOCKER_BIND_PATHS", "/srv/data/in lies in /srv/data; leave it out", "/srv/data/in /srv/data"),
+    *value("DIND_POOL", f"DOCKER_POOL {ONE_ENGINE}", "docker_pool", before="COMPONENTS=all\n", instead="dind_pool"),
+    *value(
+        "DIND_POOL",
+        f"AGENT_POOL {ONE_ENGINE}",
+        "dind_pool",
+        before="COMPONENTS=all\nAGENT_POOL=dind_pool\n",
+        instead="dind_pool_2",
+    ),
     *value(
         "DIND_SUBNET", SUBNET, "10.213.0.0", "10.213.0.0/23", "8.8.0.0/16", "0.0.0.0/0", "fd00::/48", "10.213.1.0/16"
     ),
+    *value("DIND_SUBNET", SUBNET, "127.0.0.0/16", "0.0.0.0/8", "169.254.0.0/16", "240.0.0.0/8"),
     *value("DIND_ROOTLESS", SWITCH, "rootless"),
 ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from stack import envfile, validate
 from stack.cli import main
-from tests.sites import render
+from tests.sites import REPO, render
 from tests.unit.broken import API_URL, EVERY, LINES, SECRETS, SEVERAL, SITE, Broken
 from tests.unit.tree import tree
 
@@ -62,10 +62,11 @@ def advice(broken: Broken) -> str:
 
 
 # A file that a user names is on their machine, and the example's is not on this one.
+NAMES_A_FILE = ("there is no such file", "no private key")
 MENDABLE = [
     broken
     for broken in EVERY
-    if len(broken.faults) == 1 and advice(broken) and "there is no such file" not in broken.faults[0]
+    if len(broken.faults) == 1 and advice(broken) and not any(words in broken.faults[0] for words in NAMES_A_FILE)
 ]
 
 
@@ -140,13 +141,25 @@ def test_a_pipe_is_refused(tmp_path: Path, refuses: Refuses) -> None:
         ("/dev/zero", "this is a device or a pipe, so no .env file; give the path of a .env file"),
         ("/proc/self/mem", "cannot be read (Input/output error); give a readable file with --env"),
         ("/etc", "this is a directory; give the path of the .env file in it"),
-        ("/no/such/.env", "there is no such file; make it with `cp .env.example /no/such/.env`"),
-        ("/dev/null/.env", "there is no such file; make it with `cp .env.example /dev/null/.env`"),
+        ("/no/such/.env", "there is no such file; make it with `mkdir -p /no/such && cp {example} /no/such/.env`"),
         (f"/{'a' * 300}", "cannot be read (File name too long); give a readable file with --env"),
     ],
 )
 def test_what_is_no_file_is_refused(path: str, fault: str, refuses: Refuses) -> None:
-    refuses(f"{path}: {fault}", arguments=("--env", path))
+    example = os.path.relpath(REPO / ".env.example")
+    refuses(f"{path}: {fault.format(example=example)}", arguments=("--env", path))
+
+
+def test_a_file_is_no_folder(refuses: Refuses) -> None:
+    refuses("/dev/null: is no folder; give the path of a file in one with --env", arguments=("--env", "/dev/null/.env"))
+
+
+def test_a_link_to_the_example_is_the_example(tmp_path: Path, refuses: Refuses) -> None:
+    (tmp_path / ".env.example").write_text("SITE=mine\n")
+    env = tmp_path / "als.env"
+    env.symlink_to(".env.example")
+    fault = "is the example, and a site's secrets go into its file; copy it to another name"
+    refuses(f"{env}: {fault}", arguments=("--env", str(env)))
 
 
 def test_the_example_is_copied_and_not_filled(tmp_path: Path, refuses: Refuses) -> None:

@@ -114,6 +114,21 @@ class TestReference:
         assert images.jobs(root) == ["count", "flights", "weather", "pca"]
         assert images.reference("count", root).startswith("localhost/prefect-site/count:3.8.8-")
 
+    def test_what_no_image_can_be_made_of_is_told_at_once(self, root: Path) -> None:
+        for folder in ("client/algorithms/MyAlgo", "client/algorithms/weather"):
+            (root / folder).mkdir()
+            (root / folder / "Dockerfile").write_text("ARG PREFECT_IMAGE\n")
+        (root / "client/algorithms/pca/Dockerfile").unlink()
+        with pytest.raises(SiteError) as refused:
+            images.jobs(root)
+        assert refused.value.faults == (
+            "client/algorithms/MyAlgo: an image is called like its folder: lower-case letters, digits and inner . _ -; "
+            "rename it",
+            "client/algorithms/weather: client/direct/weather has this name too; rename one of them",
+            "client/algorithms/pca: has no Dockerfile, and deployments name its image; "
+            "`git checkout client/algorithms/pca` brings it",
+        )
+
     def test_changes_with_a_new_and_with_a_renamed_file(self, root: Path) -> None:
         before = images.reference("redis", root)
         folder = root / "images/redis"

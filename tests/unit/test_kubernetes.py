@@ -226,9 +226,10 @@ def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> 
             "write false; write for example KUBERNETES_VALUES=false",
         ),
         (
-            "KUBERNETES_DATABASE_HOST=10.0.0.5",
-            ".env:1: KUBERNETES_DATABASE_HOST=10.0.0.5: this is no host name: lower-case letters, digits and hyphens "
-            "between dots, no address; write for example KUBERNETES_DATABASE_HOST=postgres.databases.svc.cluster.local",
+            "KUBERNETES_DATABASE_HOST=127.0.0.1",
+            ".env:1: KUBERNETES_DATABASE_HOST=127.0.0.1: inside a container 127.0.0.1 is the container itself; write "
+            "the address of the server; write for example "
+            "KUBERNETES_DATABASE_HOST=postgres.databases.svc.cluster.local",
         ),
     ],
 )

@@ -91,7 +91,6 @@ class TestOneValue:
                 "alice: a password of the registry has 72 bytes at most, this one 73",
             ),
             ("REGISTRY_USERS=alice:changeme", "alice: this is a placeholder; write the real value"),
-            ("REGISTRY_USERS=prefect:p", "prefect is REGISTRY_USER already; leave it out, or rename one"),
             ("REGISTRY_CERTIFICATE=tls.crt", "write the absolute path of the file"),
             ("REGISTRY_CA=/nowhere/ca.pem", "there is no such file"),
             ("REGISTRY_CA=/", "this is no file"),
@@ -100,6 +99,11 @@ class TestOneValue:
     )
     def test_is_refused(self, setting: str, reason: str, tmp_path: Path) -> None:
         assert faults(tmp_path, setting) == [fault(setting, reason)]
+
+    def test_its_own_user_is_not_given_again(self, tmp_path: Path) -> None:
+        reason = "prefect is REGISTRY_USER already; leave it out, or rename one"
+        found = faults(tmp_path, "REGISTRY_USERS=prefect:p bob:b")
+        assert found == [fault("REGISTRY_USERS=prefect:p bob:b", reason, instead="bob:...")]
 
     def test_72_bytes_are_taken(self, tmp_path: Path) -> None:
         assert load(tmp_path, f"REGISTRY_PASSWORD={'é' * 36}").settings.REGISTRY_PASSWORD == "é" * 36
@@ -112,6 +116,10 @@ class TestPorts:
     def test_used_twice(self, binds: list[str], tmp_path: Path) -> None:
         found = faults(tmp_path, "REGISTRY_PORT=4200", *binds, components=self.WITH_SERVER)
         assert found == [fault("REGISTRY_PORT=4200", "port 4200 is used twice: SERVER_PORT has it", instead="4201")]
+
+    def test_each_is_told_another_port(self, tmp_path: Path) -> None:
+        found = faults(tmp_path, "REGISTRY_PORT=4200", "STORAGE_PORT=4200", components="server registry storage")
+        assert [line.rpartition(" ")[2] for line in found] == ["REGISTRY_PORT=4201", "STORAGE_PORT=4202"]
 
     def test_one_port_of_two_addresses(self, tmp_path: Path) -> None:
         load(tmp_path, "REGISTRY_PORT=4200", "REGISTRY_BIND=10.0.0.2", components=self.WITH_SERVER)

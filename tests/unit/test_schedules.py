@@ -23,8 +23,12 @@ NO_INTERVAL = "an interval is a number of seconds, or an ISO 8601 duration such 
 BOUNDS = "an interval lasts from 1 second to 100 years"
 RRULE = 'write for example rrule: "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18;BYMINUTE=0;BYSECOND=0"'
 NO_RRULE = "this is no recurrence rule of iCalendar (RFC 5545)"
+FOR_EVER = "INTERVAL is 1 or more: Prefect would look for the next time for ever"
+TOO_MANY = "Prefect goes through all times since DTSTART, or 2020-01-01, and these are too many: write interval"
+UNTIL = "UNTIL is a time of the schedule's zone, without Z; with DTSTART both have a Z, or none has"
 ZONE = "write for example timezone: Europe/Berlin"
-ANCHOR = 'this is no date and time of ISO 8601; write for example anchor_date: "2026-01-01T06:00:00+01:00"'
+NO_DATE = "this is no date and time of ISO 8601, such as 2026-01-01T06:00:00"
+ANCHOR = f'{NO_DATE}; write for example anchor_date: "2026-01-01T06:00:00+01:00"'
 PARAMETERS = "write for example parameters: {months: [1, 2]}"
 JSON = "a parameter is what JSON can say: text, number, true, false, null, list or mapping"
 SWITCH = "this is a switch: true or false; write for example"
@@ -68,6 +72,16 @@ FAULTS = {
     "{interval: -60}": f".interval: -60: {BOUNDS}; {INTERVAL}",
     "{interval: .nan}": f".interval: nan: {BOUNDS}; {INTERVAL}",
     "{interval: P101Y}": f".interval: 'P101Y': {BOUNDS}; {INTERVAL}",
+    f"{{interval: 1{'0' * 400}}}": f".interval: {BOUNDS}; {INTERVAL}",
+    "{cron: 0 0 1 1 * 0 2020}": f".cron: '0 0 1 1 * 0 2020': its year is over; {CRON}",
+    "{interval: 60, anchor_date: '20260101'}": f".anchor_date: '20260101': {ANCHOR}",
+    "{interval: 60, anchor_date: 2026-01-01T24:00:00}": f".anchor_date: '2026-01-01T24:00:00': {ANCHOR}",
+    "{interval: 60, timezone: Factory}": f".timezone: 'Factory': there is no such time zone; {ZONE}",
+    "{rrule: FREQ=DAILY;INTERVAL=0}": f".rrule: 'FREQ=DAILY;INTERVAL=0': {FOR_EVER}; {RRULE}",
+    "{rrule: FREQ=DAILY;INTERVAL=-1}": f".rrule: 'FREQ=DAILY;INTERVAL=-1': {FOR_EVER}; {RRULE}",
+    "{rrule: FREQ=MINUTELY}": f".rrule: 'FREQ=MINUTELY': {TOO_MANY}; {RRULE}",
+    "{rrule: FREQ=SECONDLY;BYHOUR=6}": f".rrule: 'FREQ=SECONDLY;BYHOUR=6': {TOO_MANY}; {RRULE}",
+    "{rrule: FREQ=DAILY;UNTIL=20300101T000000Z}": f".rrule: 'FREQ=DAILY;UNTIL=20300101T000000Z': {UNTIL}; {RRULE}",
     "{interval: 60, day_or: false}": ".day_or: goes with cron alone; leave it out of a schedule with interval",
     "{interval: 60, anchor_date: 2026-02-30}": f".anchor_date: '2026-02-30': {ANCHOR}",
     "{interval: 60, anchor_date: tomorrow}": f".anchor_date: 'tomorrow': {ANCHOR}",
@@ -237,8 +251,8 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, capsys: Capture) -> 
     command = ["--env", str(env), "--output", str(tmp_path / "als")]
     assert main(command) == 1
     assert capsys.readouterr().err == (
-        "als.env:2: CLIENT_SCHEDULES=als.yml: there is no such file; write for example "
-        "CLIENT_SCHEDULES=als.schedules.yml\n"
+        "als.env:2: CLIENT_SCHEDULES=als.yml: there is no such file; make it with `cp schedules.example.yml als.yml` "
+        "beside .env; write for example CLIENT_SCHEDULES=schedules.yml\n"
     )
     (tmp_path / "als.yml").write_text("weather: [{interval: PT1H, paused: false}]", encoding="utf-8")
     assert main(command) == 0

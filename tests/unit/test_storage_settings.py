@@ -97,7 +97,7 @@ def test_a_machine_that_registers_nothing_needs_no_key(tmp_path: Path) -> None:
 def test_an_image_needs_workers_that_make_containers(tmp_path: Path) -> None:
     assert faults(tmp_path, "CLIENT_STORAGE=image") == [
         ".env:1: CLIENT_STORAGE=image: an image needs workers that make containers; add worker-docker, worker-dind or "
-        "worker-podman to COMPONENTS, or write volume; write for example CLIENT_STORAGE=s3"
+        "worker-podman to COMPONENTS, or write volume; write for example CLIENT_STORAGE=volume"
     ]
 
 

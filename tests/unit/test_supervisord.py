@@ -7,6 +7,7 @@ import pytest
 from supervisor.options import ServerOptions  # type: ignore[import-untyped]
 
 from stack.cli import main
+from tests.keys import private_key
 
 
 @pytest.fixture
@@ -62,7 +63,8 @@ def test_workers_of_every_pool_have_ports_of_their_own(root: Path) -> None:
 
 def test_workers_find_their_files_wherever_the_site_lies(root: Path) -> None:
     root.mkdir()
-    (root / "id").write_text("the key", encoding="utf-8")
+    key = private_key()
+    (root / "id").write_bytes(key)
     login = ("SLURM_HOST=me@login", f"SLURM_SSH_KEY={root / 'id'}", f"SLURM_KNOWN_HOSTS={root / 'id'}")
     read = processes(root, "AGENT_POOLS=parent conda slurm", "CONDA_EXE=/opt/100%/bin/conda", *login)
     parent, conda, slurm = (read[name][1] for name in ("parent_8080", "conda_8081", "slurm_8082"))
@@ -70,7 +72,7 @@ def test_workers_find_their_files_wherever_the_site_lies(root: Path) -> None:
     assert Path(parent["SITE_CATALOGUE"]) == root / "agent/catalogue.yml"
     assert (conda["CONDA_EXE"], conda["MAMBA_ROOT_PREFIX"]) == ("/opt/100%/bin/conda", "/opt/100%")
     assert (Path(conda["SITE_ALGORITHMS"]) / "pca/pca.py").is_file()
-    assert Path(slurm["SITE_SSH_KEY"]).read_text(encoding="utf-8") == "the key"
+    assert Path(slurm["SITE_SSH_KEY"]).read_bytes() == key
     assert Path(slurm["SITE_SSH_KNOWN_HOSTS"]).is_file()
 
 

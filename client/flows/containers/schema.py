@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PARAMS_TARGET = "/app/work/config/params.yaml"
 
+_LONGEST_SIZE = 32  # characters
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kmgt]?)b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _DIGEST = "sha256:"
@@ -32,7 +33,7 @@ def size_in_bytes(text: str) -> int:
     Raises ValueError for anything else.
     """
     match = _SIZE.fullmatch(text)
-    if match is None:
+    if match is None or len(text) > _LONGEST_SIZE:
         raise ValueError(f"{text!r} is no size: write a number and k, m or g, for example 512m")
     return math.floor(float(match[1]) * 1024.0 ** _POWERS[match[2].lower()])
 

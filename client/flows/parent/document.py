@@ -20,6 +20,9 @@ class Section(BaseModel):
 
 AnySection = TypeVar("AnySection", bound=Section)
 
+# What PyYAML raises besides its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
+BROKEN = (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError)
+
 
 class UniqueKeys(yaml.SafeLoader):
     """YAML in which a key stands once in a mapping; PyYAML itself lets the last one win."""
@@ -53,6 +56,8 @@ def _load(path: Path) -> Any:
         raise LaunchError(f"{path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise LaunchError(f"{path}: {_yaml_line(error)}") from None
+    except BROKEN as error:
+        raise LaunchError(f"{path}: this is no YAML: {' '.join(str(error).split())}") from None
 
 
 def _yaml_line(error: yaml.YAMLError) -> str:
