@@ -52,6 +52,7 @@ SERVER = Component(
         "server/migrate.py",
         "server/services.py",
         "server/services_health.py",
+        "server/small_server.py",
         "client/recovery",
         "client/service",
     ),

@@ -12,9 +12,6 @@ from stack.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
 SECONDS_PER_DAY = 86400
-# Of Prefect's 15 connections to SQLite each may wait for the one that writes, while that waits for another connection:
-# the API stands still for a minute. Seen with five workers; with 50 it was not.
-SQLITE_POOL = 50
 REGISTRY_HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
 
 
@@ -36,7 +33,6 @@ def context(site: Settings) -> dict[str, Any]:
         "OWNS_NETWORK": _owner(names, ALL),
         "OWNS_STORAGE": _owner(names, (*WORKERS, CLIENT)),
         "POSTGRES": site.SERVER_DATABASE == "postgres",
-        "SQLITE_POOL": SQLITE_POOL,
         "VACUUM": "events,flow_runs" if site.SERVER_RETENTION_DAYS else "events",
         "RETENTION_SECONDS": site.SERVER_RETENTION_DAYS * SECONDS_PER_DAY,
         "REGISTRY": registry.address(site),

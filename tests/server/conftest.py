@@ -16,7 +16,6 @@ import yaml
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from stack.context import SQLITE_POOL
 from tests import sites
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +28,6 @@ STORAGE = {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": "local-file-system/flow-stor
 PATIENCE = {
     "PREFECT_SERVER_DATABASE_TIMEOUT": "45",
     "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "30",
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": str(SQLITE_POOL),
 }
 
 
@@ -150,10 +148,19 @@ def process(command: list[str], env: dict[str, str], log: Path) -> Iterator[subp
 
 @contextmanager
 def running_server(home: Path, port: int, host: str = LOOPBACK, **more: str) -> Iterator[Server]:
-    """`prefect server start`, up to the end of the block."""
+    """The server of a small site, up to the end of the block."""
     env, log = environment(home, port, host, **PATIENCE, **more), home / "server.log"
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+    command = [
+        sys.executable,
+        str(ROOT / "server/small_server.py"),
+        "server",
+        "start",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
     with process(command, env, log) as started:
         wait_until(lambda: started.poll() is not None or answers(port, host), log)
         assert started.poll() is None, log.read_text()
@@ -178,7 +185,9 @@ def wait_until(condition: Callable[[], bool], log: Path, limit_s: float = START_
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("prefect"), free_port()) as started:
+    # What tests made is not to change behind their back: the foreman calls it not ready after a minute without workers.
+    quiet = {"PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false"}
+    with running_server(tmp_path_factory.mktemp("prefect"), free_port(), **quiet) as started:
         yield started
 
 

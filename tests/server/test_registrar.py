@@ -274,7 +274,7 @@ def test_a_deployment_paused_in_the_ui_stays_paused_until_the_file_changes_its_m
 
 
 def test_a_recurrence_rule_is_left_although_the_server_gave_it_a_start(site: Folder, server: Server, name: str) -> None:
-    weekly, often = {"rrule": "FREQ=WEEKLY;BYDAY=MO", "slug": "weekly"}, {"rrule": "FREQ=MINUTELY;INTERVAL=7"}
+    weekly, often = {"rrule": "FREQ=WEEKLY;BYDAY=MO", "slug": "weekly"}, {"rrule": "FREQ=HOURLY;INTERVAL=7"}
     started = {"rrule": "DTSTART:20260101T060000\nRRULE:FREQ=DAILY"}
     write_deployment(site, name, schedules=[{**weekly, "timezone": "Asia/Tokyo"}, often, started])
     site.states()

@@ -21,11 +21,16 @@ from tests.server.conftest import ROOT, Folder, Server, free_port, process, runn
 PERIOD = timedelta(seconds=30)
 # The seconds of a minute at which each of them runs; no two at once.
 SECONDS = {"cron": {0, 30}, "interval": {10, 40}, "rrule": {20, 50}}
-SCHEDULES = """
+# Prefect's scheduler goes through every time of a rule since its start.
+START = f"{datetime.now() - timedelta(days=2):%Y%m%d}T000000"
+SCHEDULES = f"""
 weather:
-  - {slug: cron, cron: "* * * * * 0,30", timezone: Asia/Tokyo, parameters: {kind: cron}}
-  - {slug: interval, interval: PT30S, anchor_date: "2026-01-01T00:00:10Z", parameters: {kind: interval}}
-  - {slug: rrule, rrule: "FREQ=MINUTELY;BYSECOND=20,50", timezone: America/St_Johns, parameters: {kind: rrule}}
+  - {{slug: cron, cron: "* * * * * 0,30", timezone: Asia/Tokyo, parameters: {{kind: cron}}}}
+  - {{slug: interval, interval: PT30S, anchor_date: "2026-01-01T00:00:10Z", parameters: {{kind: interval}}}}
+  - slug: rrule
+    rrule: "DTSTART:{START}\\nRRULE:FREQ=MINUTELY;BYSECOND=20,50"
+    timezone: America/St_Johns
+    parameters: {{kind: rrule}}
 """
 # In place of the sample flow: each run leaves one line, which says what it was to be and when.
 FLOW = """
@@ -147,7 +152,7 @@ def test_what_leaves_the_file_ends_and_what_users_paused_stays_so(site: Site) ->
     ids = {schedule["slug"]: schedule["id"] for schedule in deployment["schedules"]}
     path = f"/deployments/{deployment['id']}/schedules/{ids['interval']}"
     site.server.api.patch(path, json={"active": False}).raise_for_status()
-    text = "\n".join(line for line in SCHEDULES.splitlines() if "rrule" not in line)
+    text = SCHEDULES.partition("  - slug: rrule")[0]
     text = text.replace("{slug: cron,", "{slug: cron, paused: true,").replace("PT30S", "PT40S")
     (site.root / "schedules.yml").write_text(text, encoding="utf-8")
 
