@@ -61,7 +61,15 @@ def inside(made: SiteUnderTest, kind: Kind) -> Iterator[Callable[[str, str], flo
     if engine != ["docker"]:
         give(engine, image("worker-docker"), image("prefect"))
     started = subprocess.Popen(
-        [*engine, "run", "--rm", "--interactive", *labels(made), "--label=site.managed=worker", "--user=root"]
+        [
+            *engine,
+            "run",
+            "--rm",
+            "--interactive",
+            *labels(made),
+            "--label=site.managed=worker",
+            *user(engine, kind, made),
+        ]
         + [f"--env={name}={value}" for name, value in job["env"].items()]
         + [f"--volume={volume}" for volume in [*job["volumes"], f"{kind.socket}:{SOCKET}"]]
         + [image("worker-docker"), "python", "-u", "-c", INSIDE.read_text()],
@@ -73,6 +81,14 @@ def inside(made: SiteUnderTest, kind: Kind) -> Iterator[Callable[[str, str], flo
         yield partial(answer, started)
     finally:
         started.communicate()
+
+
+def user(engine: list[str], kind: Kind, made: SiteUnderTest) -> list[str]:
+    """The options by which a container is a run's user, who may also ask the engine's own socket."""
+    asked = ["run", "--rm", *labels(made), f"--volume={kind.socket}:{SOCKET}", image("worker-docker")]
+    look = [*engine, *asked, "stat", "--format=%g", SOCKET]
+    group = subprocess.run(look, check=True, capture_output=True, text=True).stdout.strip()
+    return ["--user=1000:1000", f"--group-add={group}"]
 
 
 def give(engine: list[str], *images: str) -> None:
