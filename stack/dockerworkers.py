@@ -53,8 +53,7 @@ class DockerWorkers:
 
     def mounts(self, *names: str) -> list[str]:
         """Those of these names, or what every flow container has: SOURCE:TARGET or SOURCE:TARGET:ro."""
-        modes = {CODE: ":ro", RESULTS: "", WORK: ""}
-        return [f"{self.sources[name]}:{STORAGE}/{name}{modes[name]}" for name in names or modes]
+        return [f"{self.sources[name]}:{STORAGE}/{name}{_mode(name)}" for name in names or (CODE, RESULTS, WORK)]
 
     def volumes(self, *names: str) -> str:
         """Those of these names that the engine knows as volumes, in the form of the proxy's settings."""
@@ -66,12 +65,16 @@ class DockerWorkers:
         return ",".join([*own, *self.bind_paths])
 
     def _mountable(self, names: tuple[str, ...]) -> list[str]:
-        return [self.sources[name] + (":ro" if name in FOR_READING else "") for name in names]
+        return [self.sources[name] + _mode(name) for name in names]
 
     def inside(self) -> list[str]:
         """Where a nested engine has the volumes of the site, VOLUME:PATH: it knows them as paths, and so does whoever
         looks at paths in front of it."""
         return [f"{name}:{self.sources[name]}" for name in SHARED] if self.nested else []
+
+
+def _mode(name: str) -> str:
+    return ":ro" if name in FOR_READING else ""
 
 
 def docker(site: Settings) -> DockerWorkers:

@@ -97,7 +97,7 @@ def _cron(value: object) -> str:
     if any(part.lower() in ("r", "h") for part in text.split()):
         raise ValueError("Prefect knows no random (R) and no hashed (H) times")
     # A seventh field is the year, which may be over: Prefect would fail at each look for the next time.
-    has_year = len(text.split()) > SECONDS_AND_YEAR - 1
+    has_year = len(text.split()) >= SECONDS_AND_YEAR
     try:
         croniter(text, datetime.now() if has_year else EPOCH, max_years_between_matches=YEARS).get_next()
     except CroniterBadDateError:
