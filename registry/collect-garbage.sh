@@ -10,7 +10,9 @@ start() {
     docker compose --progress quiet up --detach --wait
 }
 
-docker compose --progress quiet stop
+# Before the stop: who interrupts that has a registry again too.
 trap start EXIT
 trap 'exit 130' INT TERM
+echo "The registry is stopped for the collection."
+docker compose --progress quiet stop
 docker compose --progress quiet run --rm --no-TTY registry garbage-collect /run/secrets/config.yml
