@@ -13,6 +13,6 @@ start() {
 # Before the stop: who interrupts that has a registry again too.
 trap start EXIT
 trap 'exit 130' INT TERM
-echo "The registry is stopped for the collection."
 docker compose --progress quiet stop
+echo "The registry is down for the collection."
 docker compose --progress quiet run --rm --no-TTY registry garbage-collect /run/secrets/config.yml

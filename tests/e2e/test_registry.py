@@ -314,7 +314,7 @@ class TestImages:
         began = self.began(registry)
         with subprocess.Popen(["sh", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as collection:
             assert collection.stdout
-            assert collection.stdout.readline() == b"The registry is stopped for the collection.\n"
+            assert collection.stdout.readline() == b"The registry is down for the collection.\n"
             collection.terminate()
             collection.communicate()
         assert collection.returncode == 130
