@@ -47,6 +47,8 @@ class DrainingProcessWorker(ProcessWorker):
 
         It has its slot yet, and Prefect's own worker (3.8.8) ends with all its runs when it borrows one twice.
         """
+        if self.draining.is_set():  # asked for before the signal, told after it
+            return []
         ending = set(self.limiter.statistics().borrowers)
         free = [one for one in flow_run_response if one.flow_run.id not in ending]
         return await super()._submit_scheduled_flow_runs(free)

@@ -1,5 +1,6 @@
 """Making the images that an engine lacks."""
 
+import fcntl
 import os
 import re
 import time
@@ -36,13 +37,15 @@ class Builder:
 
     def make(self, recipes: Sequence[Recipe]) -> None:
         """Makes what is lacking, parents first; one question to the engine where nothing is. Raises SiteError."""
-        self.present = imagebuild_engine.origins(_lineage(recipes))
-        wanted = lacking(recipes, self.present, self.mode)
-        if not wanted:
+        if not self._lacking(recipes):
             return
-        with secrets(self.ca_bundle) as files:
-            for recipe in wanted:
+        with _alone(recipes[0].root), secrets(self.ca_bundle) as files:
+            for recipe in self._lacking(recipes):  # another may have made them meanwhile
                 self._make_one(recipe, files)
+
+    def _lacking(self, recipes: Sequence[Recipe]) -> list[Recipe]:
+        self.present = imagebuild_engine.origins(_lineage(recipes))
+        return lacking(recipes, self.present, self.mode)
 
     def _make_one(self, recipe: Recipe, files: Mapping[str, Path]) -> None:
         if self.way == "pull" and recipe.base:
@@ -112,6 +115,15 @@ def lacking(recipes: Sequence[Recipe], present: Mapping[str, str], mode: str) ->
         if recipe.name != DEBIAN and (origin is None or mode not in ("auto", origin)):
             found |= {each.reference: each for each in (*lacking(recipe.parents, present, mode), recipe)}
     return list(found.values())
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Two at once would be in each other's way: at apt's lock, in the logs, with the same image twice."""
+    (root / LOGS).mkdir(parents=True, exist_ok=True)
+    with (root / LOGS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from stack import images
@@ -12,6 +13,10 @@ from tests import sharing, sites
 from tests.sites import SiteUnderTest
 
 SiteFactory = Callable[..., SiteUnderTest]
+
+# A busy machine makes of milliseconds what it likes.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

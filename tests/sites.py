@@ -25,8 +25,10 @@ REPO = Path(__file__).resolve().parents[1]
 LABELS = {"site.test": "1", "site.session": str(os.getpid())}
 SESSION = f"site.session={LABELS['site.session']}"
 SITE_LABELS = ",".join(f"{name}={value}" for name, value in LABELS.items())
-# Below the ports that the kernel gives to connections (ip_local_port_range begins at 32768): tests run side by side.
-LISTENING = range(20000, 32768)
+# Below the ports that the kernel gives to connections (ip_local_port_range begins at 32768), a part for each of the
+# processes that share the tests: a port is chosen long before anything listens on it.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+LISTENING = range(20000 + 3192 * _PROCESS, 20000 + 3192 * (_PROCESS + 1))
 # What docker calls the kind of thing, its labels in `docker inspect`, and its options for `rm`; in order of removal.
 KINDS = (
     ("container", ".Id", ".Config.Labels", ("--force", "--volumes")),
@@ -132,7 +134,7 @@ def docker(*arguments: str) -> str:
 
 @cache
 def engine_fault() -> str | None:
-    return engine.unusable()
+    return engine.unusable() and engine.unusable()  # asked again: one that is busy with a start may be slow to answer
 
 
 @cache

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -70,6 +71,14 @@ class Clone:
     def processes(self) -> list[int]:
         """Every process that was started from this folder, or works in it."""
         return [int(path.name) for path in Path("/proc").glob("[0-9]*") if self._is_ours(path)]
+
+    def commands(self) -> dict[int, bytes]:
+        """The command line of each of these processes, without those that end meanwhile."""
+        found = {}
+        for pid in self.processes():
+            with suppress(OSError):
+                found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return found
 
     def end_processes(self) -> None:
         """What a failed test leaves running."""

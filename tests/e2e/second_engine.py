@@ -69,7 +69,7 @@ def second_engine(folder: Path, *more: str, internal: bool = False) -> Iterator[
     checked("docker", "network", "create", *LABELS, *(["--internal"] if internal else []), name)
     try:
         checked("docker", "run", "--detach", *options, image, "machine", *sockets, *SUBNETS)
-        running.until("the second engine answers", lambda: _answers(machine.engine), 60)
+        running.until("the second engine answers", lambda: _answers(machine.engine))
         yield machine
     finally:
         sites.docker("rm", "--force", "--volumes", name)

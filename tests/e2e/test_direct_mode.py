@@ -92,11 +92,18 @@ class Trusted:
             path = f"/block_types/slug/{BLOCK.replace('/', '/block_documents/name/')}?include_secrets=true"
             return dict(client.get(path).raise_for_status().json())
 
-    def container(self, run: str) -> dict[str, Any]:
-        """`docker inspect` of the run's own container, as soon as there is one."""
-        labels = [f"label=io.prefect.flow-run-id={run}", "label=site.managed=worker"]
-        running.until(f"run {run} has a container", lambda: running.containers(self.site, *labels))
-        return running.containers(self.site, *labels)[0]
+    def containers(self, *runs: str) -> dict[str, dict[str, Any]]:
+        """`docker inspect` of each run's own container, taken as soon as there is one."""
+        found: dict[str, dict[str, Any]] = {}
+
+        def all_seen() -> bool:
+            for run in set(runs) - found.keys():
+                labels = [f"label=io.prefect.flow-run-id={run}", "label=site.managed=worker"]
+                found.update((run, one) for one in running.containers(self.site, *labels)[:1])
+            return len(found) == len(runs)
+
+        running.until("each run has a container", all_seen)
+        return found
 
     def result(self, path: str) -> dict[str, Any]:
         """A file of JSON that a run left in the site's results."""
@@ -221,7 +228,7 @@ def runs(trusted: Trusted) -> Runs:
         direct, launched = trusted.start(DIRECT), trusted.start(LAUNCHER)
         of_this_engine = trusted.start(DIRECT, image=local("weather"))
         by_hand = running.start(trusted.site, FLIGHTS, parameters={"months": [2, 1]})
-        containers = {run: trusted.container(run) for run in (direct, launched, of_this_engine)}
+        containers = trusted.containers(direct, launched, of_this_engine)
         states = trusted.ended(*containers, by_hand)
         by_schedule = trusted.first_by_schedule()
     assert [state["type"] for state in states] == ["COMPLETED"] * 4, states

@@ -24,7 +24,6 @@ NESTED = (DIND, PODMAN)
 OUTER = (AGENT, DOCKER)
 POOLS = (*NESTED, *OUTER)
 RUNS, SECONDS, SOME = 20, 8.0, 2
-LONG_SECONDS = 600  # a machine may be busy with something else
 FOLDER = "/srv/site/results/endure"
 pools = pytest.mark.parametrize("kind", POOLS, ids=lambda kind: kind.name)
 
@@ -83,20 +82,21 @@ def is_halfway(runs: list[dict[str, Any]]) -> bool:
 
 def kill_in_the_middle(site: SiteUnderTest, kind: Kind) -> Killed:
     killed = Killed([begin(site, kind) for _ in range(RUNS)])
-    running.until("half of them have begun", lambda: is_halfway(look(site, killed.runs)), LONG_SECONDS)
+    running.until("half of them have begun", lambda: is_halfway(look(site, killed.runs)))
     kill_worker(site, kind)
     killed.moment = time.time()
     killed.with_worker = in_state(site, killed.runs, "Running")  # so their last word was
 
-    def others() -> list[str]:
-        return [run for run in in_state(site, killed.runs, "Running") if run not in killed.with_worker]
+    def goes_on() -> bool:
+        for run in in_state(site, killed.runs, "Running"):
+            killed.alone = run if run not in killed.with_worker else killed.alone
+        return bool(killed.alone)
 
-    running.until("the worker goes on with others", others, LONG_SECONDS)
-    killed.alone = others()[0]
+    running.until("the worker goes on with others", goes_on)
     killed.later = time.time()
     kill_run(site, kind, killed.alone)
     every = killed.runs
-    running.until("all are Completed", lambda: in_state(site, every, "Completed") == every, LONG_SECONDS)
+    running.until("all are Completed", lambda: in_state(site, every, "Completed") == every)
     return killed
 
 
@@ -109,8 +109,8 @@ def poison(site: SiteUnderTest, killed: dict[str, Killed]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def without_engine(site: SiteUnderTest, killed: dict[str, Killed], poison: dict[str, str]) -> Killed:
     """A run on each engine that is in a container, Running when that was killed."""
-    one = Killed([begin(site, kind) for kind in NESTED])
-    running.until("both are Running", lambda: in_state(site, one.runs, "Running") == one.runs, LONG_SECONDS)
+    one = Killed([begin(site, kind, seconds=60.0) for kind in NESTED])
+    running.until("both are Running", lambda: in_state(site, one.runs, "Running") == one.runs)
     for kind in NESTED:
         kill_service(site, kind, kind.service)
     one.moment = time.time()
@@ -123,8 +123,8 @@ def left(
 ) -> dict[str, list[str]]:
     """What the attempts of each run left, once all are over."""
     every = [run for one in (*killed.values(), without_engine) for run in one.runs]
-    running.until("all runs are Completed", lambda: in_state(site, every, "Completed") == every, LONG_SECONDS)
-    running.until("poison is given up", lambda: all(is_given_up(site, run) for run in poison.values()), LONG_SECONDS)
+    running.until("all runs are Completed", lambda: in_state(site, every, "Completed") == every)
+    running.until("poison is given up", lambda: all(is_given_up(site, run) for run in poison.values()))
     mount = f"--volume={site.name}-results:/srv/site/results:ro"
     image = images.reference("prefect", sites.REPO)
     done = docker("run", "--rm", mount, image, "sh", "-c", f"cd {FOLDER} && grep . *")

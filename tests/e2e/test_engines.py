@@ -23,7 +23,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]  # images are loade
 LAUNCHED = ("site.role=launched",)
 # The reaper looks every 30 s and gives the logs of an ended container 60 s to be read.
 REAPED_SECONDS = 240
-CANCELLED_SECONDS = 60
 WORK = "find /srv/site/work -type f"
 
 
@@ -162,13 +161,18 @@ def test_a_failing_container_is_told_with_its_last_words_and_the_mend(
     assert "socket proxy (launcher)" in said["forbidden"] or "/srv/site/flows" in said["forbidden"]
 
 
+def running_of(site: SiteUnderTest, kind: Kind, run: str) -> set[str]:
+    """Ids of the containers of a run that have started and not ended."""
+    return kind.containers(site, f"{FLOW_RUN}={run}", every=False)
+
+
 @pytest.fixture(scope="module")
 def sleeping(site: SiteUnderTest) -> dict[str, str]:
     """Kind -> a run whose container sleeps, and is there."""
     runs = {kind.name: launch(site, kind, ["sh", "-c", "exec sleep 600"]) for kind in KINDS}
 
     def all_there() -> bool:
-        return all(len(kind.runs(site, runs[kind.name])) == 2 for kind in KINDS)
+        return all(len(running_of(site, kind, runs[kind.name])) == 2 for kind in KINDS)
 
     running.until("two containers on each engine", all_there)
     return runs
@@ -179,8 +183,7 @@ def test_flow_containers_outlive_the_restart_of_their_worker(site: SiteUnderTest
     for kind in KINDS:
         kind.compose(site, "restart", "--timeout", "1", "worker")
     for kind in KINDS:
-        running_now = kind.ask(site, "ps", "--quiet", f"--filter=label={FLOW_RUN}={sleeping[kind.name]}").split()
-        assert set(running_now) == before[kind.name]
+        assert running_of(site, kind, sleeping[kind.name]) == before[kind.name]
     running.until_healthy(site)
 
 
@@ -200,8 +203,8 @@ def test_cancelling_stops_the_containers(site: SiteUnderTest, sleeping: dict[str
     with running.api(site) as client:
         asked = {"state": {"type": "CANCELLING"}, "force": False}
         client.post(f"/flow_runs/{run}/set_state", json=asked).raise_for_status()
-    label, began = f"--filter=label={FLOW_RUN}={run}", time.monotonic()
-    running.until("its containers stop", lambda: not kind.ask(site, "ps", "--quiet", label), CANCELLED_SECONDS)
+    began = time.monotonic()
+    running.until("its containers stop", lambda: not running_of(site, kind, run))
     print(f"\n{kind.name}: cancelled, its containers stopped after {time.monotonic() - began:.0f} s")
     assert running.ended(site, run)[0]["type"] == "CANCELLED"
 

@@ -78,7 +78,11 @@ class Installation:
                 yield
             finally:
                 os.killpg(started.pid, signal.SIGTERM)  # as Ctrl-C, which whoever runs the tests may have switched off
-                started.wait(60)
+                try:
+                    started.wait(60)
+                except subprocess.TimeoutExpired:  # Prefect's worker may be slow to go
+                    os.killpg(started.pid, signal.SIGKILL)
+                    started.wait()
 
     def run(self) -> str:
         """A run with the parameters that both ways have in common; the pool that it was run in."""

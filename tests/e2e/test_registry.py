@@ -157,6 +157,15 @@ class Docker:
         return self("login", "--username", user, "--password-stdin", address, typed=password)
 
 
+def own_lines() -> list[str]:
+    """Those of /etc/hosts that name this registry; another process may have others there."""
+    return [line for line in trust.HOSTS.read_text().splitlines(keepends=True) if NAME in line.split()]
+
+
+def replace_in_hosts(line: str, other: str) -> None:
+    trust.HOSTS.write_text(trust.HOSTS.read_text().replace(line, other))
+
+
 def eventually(say: Callable[[], str], expected: str) -> str:
     """What is said last: as soon as it is what was expected, or when there was time enough."""
     deadline = time.monotonic() + WAIT_SECONDS
@@ -187,10 +196,10 @@ class TestBecomingTrusted:
         ]
 
     def test_a_second_time_there_is_nothing_to_do(self, registry: Registry) -> None:
-        before = trust.HOSTS.read_text()
+        before = own_lines()
         again = sites.render("trust", "--output", str(registry.site.root)).stdout
         assert again == f"nothing to do: this machine finds {registry.address} and trusts it\n"
-        assert trust.HOSTS.read_text() == before
+        assert own_lines() == before
 
     def test_up_has_nothing_more_to_say(self, registry: Registry) -> None:
         said = sites.render("up", "--output", str(registry.site.root)).stdout
@@ -214,14 +223,13 @@ class TestBecomingTrusted:
         assert registry.call("/v2/").status == 200
 
     def test_a_name_on_loopback_is_refused_for_docker_would_check_no_certificate(self, registry: Registry) -> None:
-        before = trust.HOSTS.read_text()
-        line = f"127.0.0.1 {NAME}\n"
-        trust.HOSTS.write_text(before.replace(f"0.0.0.0 {NAME}  {trust.MARK}\n", line))
+        ours, line = f"0.0.0.0 {NAME}  {trust.MARK}\n", f"127.0.0.1 {NAME}\n"
+        assert own_lines() == [ours]
+        replace_in_hosts(ours, line)
         try:
             done = sites.render("trust", "--output", str(registry.site.root), check=False)
         finally:
-            trust.HOSTS.write_text(before)
-        assert line not in before
+            replace_in_hosts(line, ours)
         assert (done.returncode, done.stderr) == (
             1,
             f"{NAME} resolves to 127.0.0.1, where Docker checks no certificate; "

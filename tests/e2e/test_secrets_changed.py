@@ -16,7 +16,7 @@ REDIS_PASSWORD = "a third $HOME 'password'"
 
 def status(site: SiteUnderTest, login: str) -> int:
     auth = httpx.BasicAuth(*login.split(":", 1))
-    return httpx.post(f"{running.api_url(site)}/flow_runs/filter", json={}, auth=auth).status_code
+    return httpx.post(f"{running.api_url(site)}/flow_runs/filter", json={}, auth=auth, timeout=60).status_code
 
 
 def test_the_old_login_is_refused_and_server_and_workers_go_on(site: SiteUnderTest) -> None:

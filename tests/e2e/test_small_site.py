@@ -33,7 +33,7 @@ def small(site_images: None) -> Iterator[SiteUnderTest]:
 
 def unguarded(site: SiteUnderTest) -> int:
     """The status of a question without a login."""
-    return httpx.post(f"{running.api_url(site)}/flow_runs/filter", json={}).status_code
+    return httpx.post(f"{running.api_url(site)}/flow_runs/filter", json={}, timeout=60).status_code
 
 
 def test_its_server_is_one_container_that_asks_for_no_login(small: SiteUnderTest) -> None:

@@ -104,7 +104,7 @@ def test_with_the_login_the_run_and_its_artifacts_are_shown(
     page.goto(f"{address(site)}/artifacts/artifact/{plot}")
     image = page.locator("img[src^='data:image/png']")
     expect(image).to_be_visible()
-    assert image.evaluate("image => image.complete && image.naturalWidth") == 700  # 7 inches at 100 dpi
+    expect(image).to_have_js_property("naturalWidth", 700)  # 7 inches at 100 dpi
     show(page, "4-plot")
     page.goto(f"{address(site)}/artifacts/artifact/{table}")
     expect(page.get_by_text("2013-12").first).to_be_visible()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from stack import trust
@@ -22,7 +23,7 @@ def forget(name: str) -> None:
     trust.HOSTS.write_text("".join(line for line in hosts if name not in line.split()))
     for folder in trust.CERTS.glob(f"{name}:*"):
         shutil.rmtree(folder)
-    if trust.CERTS.exists() and not any(trust.CERTS.iterdir()):
+    with suppress(OSError):  # there are others
         trust.CERTS.rmdir()
 
 

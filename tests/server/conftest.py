@@ -126,6 +126,7 @@ def environment(home: Path, port: int, host: str = LOOPBACK, **more: str) -> dic
         "PREFECT_API_URL": f"http://{host}:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PYTHONPATH": str(ROOT / "client"),
+        "PYTHONUNBUFFERED": "1",  # what is read in a log has to be there
         **more,
     }
 

@@ -20,8 +20,9 @@ from prefect import flow
 
 
 @flow
-def slow(marker: str, seconds: int = 12) -> None:
-    time.sleep(seconds)
+def slow(marker: str) -> None:
+    while not Path(f"{marker}-may-end").exists():
+        time.sleep(0.1)
     Path(marker).write_text("written at the end")
 
 
@@ -67,11 +68,13 @@ def test_a_stopped_worker_ends_its_run_and_takes_no_other(site: Folder, worker: 
     worker.send_signal(signal.SIGTERM)
     until(lambda: "SIGTERM: no more runs; 1 to end" in log(site).read_text(), site)
     waiting = start(site, second)
+    may_end(first)
     assert worker.wait(300) == 0, log(site).read_text()
     assert first.read_text() == "written at the end"
     assert state(site, running) == "COMPLETED"
     assert not second.exists()
     assert state(site, waiting) == "SCHEDULED"
+    may_end(second)  # the next test's worker takes it
 
 
 def test_an_idle_worker_stops(site: Folder, worker: subprocess.Popen[bytes]) -> None:
@@ -91,6 +94,10 @@ def test_a_run_that_is_scheduled_again_while_its_process_ends_runs_again(
     until(lambda: (site.path / "twice").read_text() == "ran ran ", site)
     until(lambda: state(site, run) == "COMPLETED", site)
     assert worker.poll() is None
+
+
+def may_end(marker: Path) -> None:
+    marker.with_name(f"{marker.name}-may-end").touch()
 
 
 def log(site: Folder) -> Path:

@@ -1,18 +1,21 @@
 """The recovery against a real server: what is dead is noticed and comes back, what lives or is over is left alone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, cast
 
+import httpx
 import pytest
 from recovery.server import Server
 from recovery.verdict import Again
@@ -101,9 +104,10 @@ class Site:
     def keep_beating(self, ends: Event) -> None:
         """Heartbeats of those that are to live, once a second."""
         while not ends.wait(1):
-            self.report(ALIVE)
-            for run in set(self.beating):
-                self.beat(run)
+            with suppress(httpx.HTTPError):  # the next one follows
+                self.report(ALIVE)
+                for run in set(self.beating):
+                    self.beat(run)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +202,7 @@ def test_a_run_that_says_nothing_any_more_is_crashed_and_scheduled_again(
     until(lambda: site.names(silent)[-1] == "AwaitingRetry", recovery)
     assert site.names(silent) == ["Scheduled", "Pending", "Running", "Crashed", "AwaitingRetry"]
     reason = site.message(silent, "Crashed")
-    assert reason.startswith("No heartbeat for 1")
+    assert re.match(r"No heartbeat for (1[5-9]|2[0-2]) s: ", reason)
     assert site.message(silent, "AwaitingRetry") == f"Runs again, retry 1 of 2, since it crashed: {reason}"
     assert f"flow run {name(site, silent)} {silent}: {reason}" in recovery.read_text()
 
@@ -246,22 +250,6 @@ def test_a_run_that_no_worker_took_further_comes_back(site: Site, runs: dict[str
     assert site.message(lost, "Crashed").startswith("Taken by a worker ")
 
 
-def test_a_poison_run_ends_crashed_after_its_retries_and_says_why(
-    site: Site, runs: dict[str, str], recovery: Path
-) -> None:
-    poison = runs["poison"]
-    for _ in range(2):
-        site.set(poison, "CRASHED", REPORTED)
-        until(lambda: site.names(poison)[-1] == "AwaitingRetry", recovery)
-        site.set(poison, "PENDING")
-        until(lambda: site.sets(poison, "RUNNING"), recovery)  # not before its pause is over
-    site.set(poison, "CRASHED", REPORTED)
-    over = f"Crashed 3 times and is not run again (MAX_CRASH_RETRIES=2). The last time: {REPORTED}"
-    until(lambda: site.message(poison, "Crashed") == over, recovery)
-    assert site.names(poison)[-2:] == ["Crashed", "Crashed"]
-    assert site.server.api.get(f"/flow_runs/{poison}").json()["run_count"] == 3
-
-
 def test_what_lives_is_over_or_belongs_to_nobody_is_left_alone(
     site: Site, runs: dict[str, str], recovery: Path
 ) -> None:
@@ -278,6 +266,22 @@ def test_what_lives_is_over_or_belongs_to_nobody_is_left_alone(
     }
     assert {name: site.names(runs[name])[-1] for name in left} == left
     assert not [name for name in left if "Crashed" in site.names(runs[name])]
+
+
+def test_a_poison_run_ends_crashed_after_its_retries_and_says_why(
+    site: Site, runs: dict[str, str], recovery: Path
+) -> None:
+    poison = runs["poison"]
+    for _ in range(2):
+        site.set(poison, "CRASHED", REPORTED)
+        until(lambda: site.names(poison)[-1] == "AwaitingRetry", recovery)
+        site.set(poison, "PENDING")
+        until(lambda: site.sets(poison, "RUNNING"), recovery)  # not before its pause is over
+    site.set(poison, "CRASHED", REPORTED)
+    over = f"Crashed 3 times and is not run again (MAX_CRASH_RETRIES=2). The last time: {REPORTED}"
+    until(lambda: site.message(poison, "Crashed") == over, recovery)
+    assert site.names(poison)[-2:] == ["Crashed", "Crashed"]
+    assert site.server.api.get(f"/flow_runs/{poison}").json()["run_count"] == 3
 
 
 def test_a_server_that_is_away_makes_nobody_dead(site: Site, runs: dict[str, str], recovery: Path) -> None:

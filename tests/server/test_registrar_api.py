@@ -156,7 +156,7 @@ def test_a_wrong_login_is_refused_and_the_right_one_taken(empty: Folder, tmp_pat
 
 def test_a_server_that_starts_later_is_waited_for(empty: Folder, tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "registrar"]
+    command = [sys.executable, "-m", "registrar", "--wait", "300"]
     env = environment(tmp_path, port)
     with subprocess.Popen(
         command, cwd=empty.path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -166,5 +166,5 @@ def test_a_server_that_starts_later_is_waited_for(empty: Folder, tmp_path: Path)
         with running_server(tmp_path / "home", port):
             output, _ = registrar.communicate()
     url = re.escape(f"http://127.0.0.1:{port}/api")
-    assert re.fullmatch(rf"waiting for {url}: Connection refused \(\d+ s of 120 s\)\n", first)
+    assert re.fullmatch(rf"waiting for {url}: Connection refused \(\d+ s of 300 s\)\n", first)
     assert (registrar.returncode, output) == (0, "")

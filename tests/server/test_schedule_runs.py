@@ -29,7 +29,7 @@ weather:
   - {{slug: interval, interval: PT30S, anchor_date: "2026-01-01T00:00:10Z", parameters: {{kind: interval}}}}
   - slug: rrule
     rrule: "DTSTART:{START}\\nRRULE:FREQ=MINUTELY;BYSECOND=20,50"
-    timezone: America/St_Johns
+    timezone: Asia/Kolkata
     parameters: {{kind: rrule}}
 """
 # In place of the sample flow: each run leaves one line, which says what it was to be and when.
@@ -97,7 +97,7 @@ class Site:
             for worker in started:
                 worker.send_signal(signal.SIGTERM)
             for worker in started:
-                worker.wait(120)
+                worker.wait(300)
 
     def until(self, condition: Callable[[], bool]) -> None:
         wait_until(condition, self.root / "worker-0.log", limit_s=400)

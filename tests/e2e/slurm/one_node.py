@@ -61,7 +61,7 @@ def running_node(
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         address = checked("docker", "inspect", "--format", form, name)
         node = OneNode(name, address, key, folder / "known_hosts")
-        running.until("the node is idle", lambda: _state(name) == "idle", 60)
+        running.until("the node is idle", lambda: _state(name) == "idle")
         node.known_hosts.write_text(f"{address} {node.run('cat /etc/ssh/ssh_host_ed25519_key.pub')}\n")
         yield node
     finally:

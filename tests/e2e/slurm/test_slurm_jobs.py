@@ -57,7 +57,8 @@ def last_said(run: Run, first: str) -> list[str]:
     """What the log says after this line, once the job's end is in it."""
     run.until(lambda: any(line.endswith(" is COMPLETED") for line in run.log()))
     log = run.log()
-    kept = [line for line in log[log.index(first) + 1 :] if " is PENDING" not in line]
+    # These states are told only where the job was asked about just then.
+    kept = [line for line in log[log.index(first) + 1 :] if not re.search(r" is (PENDING|COMPLETING)\b", line)]
     return kept[: kept.index(f"Slurm job {number(run)} is COMPLETED") + 1]
 
 
@@ -70,9 +71,9 @@ def test_output_is_streamed_line_by_line_and_nothing_is_left(launches: Launches)
     assert run.ends() == "Completed"
     job = number(run)
     said = last_said(run, f"Slurm job {job} submitted on {launches.node.host}")
-    # Slurm is COMPLETING between the two for as long as it clears up, and may be asked meanwhile.
-    assert [line for line in said if line != f"Slurm job {job} is COMPLETING"] == [
-        f"Slurm job {job} is RUNNING on slurm",
+    # Its first line may be read before its state is asked.
+    assert said.count(is_running := f"Slurm job {job} is RUNNING on slurm") == 1
+    assert [line for line in said if line != is_running] == [
         "begun",
         "uh",
         "io_parameters:",
@@ -146,7 +147,7 @@ def test_jobs_are_found_again_after_their_worker_was_killed(launches: Launches, 
         assert (run.ends(), run.read()["run_count"]) == ("Completed", 2)
         told = [line for line in last_said(run, again) if " is RUNNING" not in line]
         assert told == ["begun", name, f"Slurm job {job} is COMPLETED"]
-    assert launches.node.jobs(runs["found"].id) == {jobs["found"]: "COMPLETED"}
+    assert launches.node.jobs(runs["found"].id) in ({jobs["found"]: "COMPLETED"}, {})  # forgotten soon
 
 
 def test_a_script_that_fails(launches: Launches) -> None:

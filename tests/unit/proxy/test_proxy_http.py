@@ -157,11 +157,11 @@ def test_body_beyond_the_limit(folder: Path) -> None:
 
 
 def test_slow_request_and_idle_connection_are_ended(folder: Path) -> None:
-    with running(folder, DOCKER_PROXY_IDLE_SECONDS="1") as proxy:
+    with running(folder, DOCKER_PROXY_IDLE_SECONDS="3") as proxy:
         with proxy.connect() as client:
             client.sendall(b"GET /_ping HTTP/1.1\r\n")
             answer = rest(client)
-        assert message(answer) == "socket proxy (launcher): the request did not arrive within 1 s"
+        assert message(answer) == "socket proxy (launcher): the request did not arrive within 3 s"
         with proxy.connect() as client:
             client.sendall(PING)
             assert rest(client).endswith(b"ok")
