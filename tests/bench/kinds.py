@@ -85,6 +85,7 @@ KINDS = {
         floor=(*DIND, *RUN_IMPORT),
         launcher="Docker flow/launch_dind",
         engine=DIND,
+        socket="/run/dind/docker.sock",
     ),
     "podman": Kind(
         component="worker-podman",
