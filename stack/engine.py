@@ -43,13 +43,12 @@ def unusable() -> str | None:
         return "there is no docker command"
     try:
         daemon = _ask("docker", "version", "--format", "{{.Server.Version}}")
-        compose = _ask("docker", "compose", "version")
+        if daemon.returncode != 0:
+            return f"no Docker daemon answers ({_last_line(daemon.stderr)})"
+        if _ask("docker", "compose", "version").returncode != 0:
+            return "docker has no Compose plugin"
     except subprocess.TimeoutExpired:
         return f"the Docker daemon gave no answer within {ANSWER_SECONDS} s"
-    if daemon.returncode != 0:
-        return f"no Docker daemon answers ({_last_line(daemon.stderr)})"
-    if compose.returncode != 0:
-        return "docker has no Compose plugin"
     return None
 
 

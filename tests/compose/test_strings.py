@@ -14,7 +14,7 @@ from tests.conftest import SiteFactory
 from tests.passwords import NASTY, passwords
 from tests.sites import docker
 
-a_few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+a_few = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(autouse=True)

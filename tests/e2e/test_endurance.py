@@ -87,10 +87,10 @@ def kill_in_the_middle(site: SiteUnderTest, kind: Kind) -> Killed:
     killed.moment = time.time()
     killed.with_worker = in_state(site, killed.runs, "Running")  # so their last word was
 
-    def goes_on() -> bool:
-        for run in in_state(site, killed.runs, "Running"):
-            killed.alone = run if run not in killed.with_worker else killed.alone
-        return bool(killed.alone)
+    def goes_on() -> str:
+        others = [run for run in in_state(site, killed.runs, "Running") if run not in killed.with_worker]
+        killed.alone = next(iter(others), "")
+        return killed.alone
 
     running.until("the worker goes on with others", goes_on)
     killed.later = time.time()

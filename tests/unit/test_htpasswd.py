@@ -28,7 +28,7 @@ def opens(text: str, user: str, password: str) -> bool:
 
 
 class TestLines:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(st.lists(PASSWORDS, min_size=1, max_size=3))
     def test_each_password_opens_its_own(self, passwords: list[str]) -> None:
         users = {f"user{number}": password for number, password in enumerate(passwords)}

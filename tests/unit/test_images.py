@@ -361,7 +361,7 @@ def with_secrets(folder: Path, *command: str) -> subprocess.CompletedProcess[str
 
 
 class TestWithSecrets:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(st.binary(max_size=40).map(lambda value: value.replace(b"\0", b"")), min_size=1, max_size=5))
     def test_passes_every_content_to_the_byte(self, values: list[bytes]) -> None:
         secrets = {f"SECRET_{number}": value for number, value in enumerate(values)}

@@ -11,7 +11,7 @@ import prefect_redis.client  # type: ignore[import-untyped]
 import pytest
 import redis
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from sqlalchemy.engine import make_url
 
 from stack import kubernetes
@@ -139,7 +139,6 @@ def of_redis(name: str) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(passwords, passwords)
 def test_any_password_is_the_same_for_who_reads_the_urls(database: str, cache: str) -> None:
     made = secrets(rendered(SERVER_DATABASE_PASSWORD=database, SERVER_REDIS_PASSWORD=cache))

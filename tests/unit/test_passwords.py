@@ -15,8 +15,8 @@ from tests.passwords import NASTY, logins, passwords, redis_conf_password
 from tests.unit.tree import tree
 
 # A render takes milliseconds, and a busy machine makes of them what it likes.
-thorough = settings(max_examples=300, deadline=None)
-rendering = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+thorough = settings(max_examples=300)
+rendering = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(passwords)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from stack import profile
 from stack.cli import main
@@ -57,7 +57,6 @@ def test_a_machine_that_knows_no_server_has_none() -> None:
     assert profile.files(parse({"COMPONENTS": "registry"})) == []
 
 
-@settings(deadline=None)
 @given(logins)
 def test_a_login_is_the_same_in_the_profile(login: str) -> None:
     assert said(PREFECT_API_AUTH_STRING=login)["PREFECT_API_AUTH_STRING"] == login

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prefect.server.schemas.schedules import RRuleSchedule
 from pydantic import ValidationError
@@ -77,7 +77,6 @@ def render_takes(**entry: object) -> bool:
     return not schedule.examine(entry)[1]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(CRON_FIELDS), max_size=8).map(" ".join) | st.text("0123456789*/,-LW#?@hr ", max_size=20)
 )
@@ -92,7 +91,6 @@ def test_a_cron_expression_that_prefect_takes_is_one_for_render(text: str) -> No
     assert prefect_takes(cron=text) == render_takes(cron=text)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(RULE_PARTS), max_size=4, unique_by=lambda part: part.partition("=")[0]).map(";".join))
 def test_render_takes_the_rules_that_prefect_takes_and_can_run(text: str) -> None:
     assert (prefect_takes(rrule=text) and prefect_runs(text)) == render_takes(rrule=text)

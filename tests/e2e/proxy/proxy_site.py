@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
+
 from stack import images
 from stack.context import bases
 from stack.settings import Settings
@@ -33,6 +35,10 @@ class Site:
 
     def host(self, role: str) -> str:
         return f"unix://{self.sockets}/{role}.sock"
+
+    def client(self, role: str) -> docker.DockerClient:
+        """The Docker SDK as `role`; a busy engine may take long to answer."""
+        return docker.DockerClient(base_url=self.host(role), timeout=300)
 
     def docker(self, role: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The Docker CLI as `role`."""

@@ -175,7 +175,7 @@ def test_call_is_refused_with_its_reason(site: Site, names: dict[str, str], comm
 
 
 def test_sdk_raises_what_the_proxy_says(site: Site) -> None:
-    client = docker.DockerClient(base_url=site.host("worker"))
+    client = site.client("worker")
     with pytest.raises(docker.errors.APIError) as caught:
         client.containers.create(site.image, privileged=True, network=site.name)
     assert caught.value.status_code == 403
@@ -183,7 +183,7 @@ def test_sdk_raises_what_the_proxy_says(site: Site) -> None:
 
 
 def test_container_that_is_gone_is_not_found(site: Site) -> None:
-    client = docker.DockerClient(base_url=site.host("worker"))
+    client = site.client("worker")
     with pytest.raises(docker.errors.NotFound, match="No such container: gone"):
         client.containers.get("gone")
 

@@ -7,7 +7,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import docker
 import pytest
 
 from tests.e2e.proxy.proxy_site import AS_ROOT, LABEL, Site, a_site, engine, start_options, wait_until_healthy
@@ -66,7 +65,7 @@ def test_output_and_errors_stay_apart(site: Site) -> None:
 
 
 def test_sdk_attaches_before_the_start(site: Site) -> None:
-    client = docker.DockerClient(base_url=site.host("launcher"), timeout=300)
+    client = site.client("launcher")
     container = client.containers.create(
         site.image, ["sh", "-c", "echo a; echo b"], network=site.name, labels={"site.test": "1"}
     )
@@ -95,7 +94,7 @@ def test_signal_reaches_the_sibling_container(site: Site) -> None:
 
 def test_twenty_containers_at_once(site: Site) -> None:
     def one(number: int) -> tuple[bytes, int]:
-        client = docker.DockerClient(base_url=site.host("launcher"), timeout=300)
+        client = site.client("launcher")
         command = ["sh", "-c", f"sleep 1; echo {number}; exit {number}"]
         container = client.containers.run(
             site.image, command, network=site.name, labels={"site.test": "1"}, detach=True
@@ -111,11 +110,11 @@ def test_twenty_containers_at_once(site: Site) -> None:
 
 def test_job_can_look_up_its_own_mounts(site: Site) -> None:
     """A flow's container is the worker's; the launcher inside it asks which host paths it has."""
-    worker = docker.DockerClient(base_url=site.host("worker"), timeout=300)
+    worker = site.client("worker")
     job = worker.containers.create(
         site.image, "sleep 600", network=site.name, volumes=[f"{site.name}-flows:/srv/site"], labels={"site.test": "1"}
     )
-    seen = docker.DockerClient(base_url=site.host("launcher"), timeout=300).containers.get(job.short_id)
+    seen = site.client("launcher").containers.get(job.short_id)
     assert [mount["Destination"] for mount in seen.attrs["Mounts"]] == ["/srv/site"]
 
 
@@ -137,7 +136,7 @@ def test_reaper_sees_and_removes_only_what_the_site_made(site: Site) -> None:
     )
     launched = site.run("--detach", "--name", names["launcher"])
     site.docker("launcher", *launched, site.image, "sleep", "600")
-    docker.DockerClient(base_url=site.host("worker"), timeout=300).containers.run(
+    site.client("worker").containers.run(
         site.image, "sleep 600", network=site.name, name=names["worker"], labels={"site.test": "1"}, detach=True
     )
     listed = site.docker(
@@ -152,7 +151,7 @@ def test_reaper_sees_and_removes_only_what_the_site_made(site: Site) -> None:
 
 
 def test_client_that_kept_its_connection_too_long_is_served_on(site: Site) -> None:
-    client = docker.DockerClient(base_url=site.host("worker"), timeout=300)
+    client = site.client("worker")
     assert client.ping()
     engine("restart", "--time", "5", site.name)
     wait_until_healthy(site)

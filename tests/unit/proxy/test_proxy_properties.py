@@ -54,7 +54,7 @@ any_json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-relaxed = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def written(*pairs: tuple[str, str]) -> str:
