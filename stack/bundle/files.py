@@ -2,7 +2,8 @@
 
 from pathlib import PurePosixPath
 
-from stack.components.component import ALL, OVERRIDE
+from stack.components.all import ALL
+from stack.components.component import OVERRIDE
 from stack.core.files import File
 from stack.core.repo import REPO
 from stack.run import engine
