@@ -80,6 +80,6 @@ def loader() -> list[File]:
     """`python3 load FILE`: a folder that Python runs, with the part of this package that needs no other."""
     modules = [f"stack/{name}.py" for name in LOADER_MODULES]
     return [
-        File("__main__.py", (REPO / "stack" / "bundle" / "main.py").read_bytes()),
+        File("__main__.py", (REPO / "stack" / "loader.py").read_bytes()),
         *(File(name, (REPO / name).read_bytes()) for name in modules),
     ]

@@ -51,7 +51,7 @@ def an_api_is_reached(settings: Settings) -> Iterator[Fault]:
 
 
 def published_ports_differ(settings: Settings) -> Iterator[Fault]:
-    here = [name.upper() for name in PUBLISHED if name in settings.COMPONENTS]
+    here = [component.published for component in chosen(settings) if component.published]
     taken = {getattr(settings, f"{name}_PORT") for name in here}
     told: set[str] = set()
     for first, second in combinations(here, 2):
