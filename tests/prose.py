@@ -1,6 +1,6 @@
-"""Refuses phrases that are hard to read in pages, and in the comments, docstrings and strings of Python files.
+"""Refuses phrases that are hard to read in pages, and in comments, docstrings and strings of other files.
 
-    python -m tests.prose                      the pages, and the Python files that prose.toml lists
+    python -m tests.prose                      the pages, and the files that prose.toml lists
     python -m tests.prose --count '*.py'       findings per file, for files that are not checked yet
 
 The phrases, their plain forms and the exceptions are in prose.toml. Vale would do this, but its packages download the
@@ -18,6 +18,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,9 +74,11 @@ def tracked(*patterns: str) -> list[str]:
 def texts(path: str, source: str) -> Iterator[Text]:
     if path.endswith(".md"):
         yield from page_texts(source)
-    else:
+    elif path.endswith(".py"):
         yield from comments(source)
         yield from strings(source)
+    else:
+        yield from lines(source)
 
 
 def page_texts(source: str) -> Iterator[Text]:
@@ -122,6 +125,17 @@ def strings(source: str) -> Iterator[Text]:
             yield Text(node.lineno, prose(node.value))
 
 
+def lines(source: str) -> Iterator[Text]:
+    """Comments of following lines as one text, and each other line."""
+    numbered = list(enumerate(source.splitlines(), start=1))
+    for is_comment, group in groupby(numbered, key=lambda line: line[1].lstrip().startswith("#")):
+        block = list(group)
+        if is_comment:
+            yield Text(block[0][0], prose(" ".join(line.strip().lstrip("#! ") for _, line in block)))
+        else:
+            yield from (Text(number, prose(line)) for number, line in block)
+
+
 def prose(text: str) -> str:
     return one_line(re.sub(r"`[^`\n]+`", CODE, text))
 
@@ -150,7 +164,7 @@ def found(paths: list[str]) -> list[Finding]:
 
 def checked() -> list[str]:
     left_out = {entry["path"] for entry in settings().get("page_left_out", [])}
-    return [path for path in tracked("*.md", *settings()["python"]) if path not in left_out]
+    return [path for path in tracked("*.md", *settings()["files"]) if path not in left_out]
 
 
 def excused(finding: Finding, exception: dict[str, str]) -> bool:

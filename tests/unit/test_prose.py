@@ -40,8 +40,19 @@ def test_python_is_read_as_comments_and_strings() -> None:
     ]
 
 
+def test_other_files_are_read_line_by_line_and_comments_as_one() -> None:
+    script = "#!/bin/sh\n\n# The port is\n# no number.\nset -e\necho 'it stands'  # so\n"
+    assert [(finding.line, finding.words) for finding in prose.findings("script.sh", script)] == [
+        (3, "The port is no number."),
+        (6, "echo 'it stands' # so"),
+    ]
+
+
 def test_plain_phrases_pass() -> None:
-    text = "There is no login. It is no longer there. A stand-in stands for it. Where is it, and why? It may lie about."
+    text = (
+        "There is no login. It is no longer there. A stand-in stands for it. Where is it, and why? It may lie about. "
+    )
+    text += "Where images go, and why."
     assert words("page.md", text) == []
 
 
