@@ -78,7 +78,7 @@ WORKER_DOCKER = Component(
         *JOB_IMAGES,
         "client/reaper",
         "client/service",
-        "worker-docker/proxy",
+        "socket-proxy",
         "worker-docker/as-socket-group.sh",
         "worker-docker/docker_worker.py",
     ),

@@ -18,7 +18,7 @@ from stack.context import bases
 from stack.settings import Settings
 from tests import sites
 
-PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
+PACKAGE = Path(__file__).parents[3] / "socket-proxy"
 LABEL = "site.test=1"
 HEALTHY_SECONDS = 300
 _STATE = "{{.State.Status}} {{.State.Health.Status}}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "worker-docker" / "proxy"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "socket-proxy"))
 
 from socket_proxy.case import Allow, Ask, Deny, Request
 from socket_proxy.facts import Facts

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.unit.proxy.engine import Recorder, recording
 
-PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
+PACKAGE = Path(__file__).parents[3] / "socket-proxy"
 COMMAND = [sys.executable, "-m", "socket_proxy"]
 
 

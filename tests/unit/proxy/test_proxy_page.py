@@ -6,7 +6,7 @@ from pathlib import Path
 from socket_proxy import settings
 from socket_proxy.roles import ROLES
 
-PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
+PACKAGE = Path(__file__).parents[3] / "socket-proxy"
 PAGE = (PACKAGE / "README.md").read_text()
 
 
