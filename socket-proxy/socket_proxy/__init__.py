@@ -1,1 +1,1 @@
-"""The Docker socket proxy: lets pass the calls a role needs, and looks into what they ask for."""
+"""The Docker socket proxy: passes on the calls that a role needs, after it has examined what they ask for."""

@@ -123,7 +123,7 @@ def names_in_files() -> frozenset[str]:
 
 def proxy_settings() -> set[str]:
     """The variables of the socket proxy; its code puts them together from a prefix, a role and a name."""
-    from socket_proxy.roles import ROLES
+    from socket_proxy.policy import ROLES
     from socket_proxy.settings import PREFIX
 
     source = text(REPO / "socket-proxy/socket_proxy/settings.py")

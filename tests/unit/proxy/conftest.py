@@ -12,11 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "socket-proxy"))
 
-from socket_proxy.case import Allow, Ask, Deny, Request
-from socket_proxy.facts import Facts
-from socket_proxy.limits import Limits
-from socket_proxy.policy import Policy
-from socket_proxy.roles import ROLES
+from socket_proxy.case import Allow, Ask, Deny, Facts, Limits, Request
+from socket_proxy.policy import ROLES, Policy
 
 from tests.unit.proxy import world
 
@@ -32,7 +29,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def judge() -> world.Judge:
-    """The verdict on a request of a role; a body that is no bytes is sent as JSON."""
+    """The verdict on a request of a role; a body that is not bytes is sent as JSON."""
 
     def verdict(
         role: str, method: str, target: str, body: Any = b"", *, bounds: Limits | None = None, **more: Any

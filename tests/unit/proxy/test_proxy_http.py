@@ -212,7 +212,10 @@ def test_engine_that_is_gone(proxy: Running) -> None:
 def test_engine_that_closes_without_a_word(proxy: Running) -> None:
     proxy.engine.answer = just(b"")
     answer = proxy.say(LAST)
-    assert (status(answer), message(answer)) == (502, "socket proxy (launcher): the engine broke off its answer")
+    assert (status(answer), message(answer)) == (
+        502,
+        "socket proxy (launcher): the engine closed the connection before its answer was complete",
+    )
 
 
 def test_engine_that_breaks_off_leaves_a_visibly_short_answer(proxy: Running) -> None:
@@ -297,7 +300,7 @@ def test_each_refusal_is_one_line_without_secrets(proxy: Running) -> None:
     assert [line.split(" ", 4)[4] for line in log.splitlines()] == [
         "refused role=launcher method=POST path=/containers/create status=403 reason=a\\nINFO forged is refused",
         "refused role=launcher method=- path=- status=400 reason=malformed HTTP: illegal header line",
-        "refused role=launcher method=POST path=/build status=403 reason=POST /build is no call of this role",
+        "refused role=launcher method=POST path=/build status=403 reason=this role may not call POST /build",
         "stopping",
     ]
 

@@ -46,7 +46,7 @@ def test_reference_in_full(text: str, full: str) -> None:
     ],
 )
 def test_no_reference(text: str) -> None:
-    with pytest.raises(ValueError, match="is no image reference"):
+    with pytest.raises(ValueError, match="is not an image reference"):
         image.parse(text)
 
 
