@@ -9,7 +9,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stack.errors import SiteError
+from stack.core.errors import SiteError
+from stack.core.repo import REPO
 
 # `load` runs where no package is installed: what needs one is imported where it is used.
 if TYPE_CHECKING:
@@ -95,13 +96,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load(options: argparse.Namespace) -> "Site":
-    from stack import envfile, site
+    from stack import site
+    from stack.load import envfile
 
     if options.env and not options.output:
         raise SiteError(
             "--env names another site: say with --output which folder it is for, for example --output sites/als"
         )
-    root = options.output or site.REPO
+    root = options.output or REPO
     env = options.env or root / ".env"
     if Path(os.path.realpath(env)).name == ".env.example":
         raise SiteError(f"{env}: is the example, and a site's secrets go into its file; copy it to another name")
@@ -109,7 +111,7 @@ def _load(options: argparse.Namespace) -> "Site":
         if options.env.parent.exists() and not options.env.parent.is_dir():
             raise SiteError(f"{options.env.parent}: is no folder; give the path of a file in one with --env")
         folder = "" if options.env.parent.is_dir() else f"mkdir -p {shlex.quote(str(options.env.parent))} && "
-        copied = shlex.join(["cp", os.path.relpath(site.REPO / ".env.example"), str(options.env)])
+        copied = shlex.join(["cp", os.path.relpath(REPO / ".env.example"), str(options.env)])
         raise SiteError(f"{options.env}: there is no such file; make it with `{folder}{copied}`")
     return site.load(env, root)
 
@@ -153,13 +155,13 @@ def _summary(rendered: "Site") -> str:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from stack import doctor  # the engine is asked only here
+    from stack.doctor import doctor  # the engine is asked only here
 
     return doctor.run(_load(options))
 
 
 def _up(options: argparse.Namespace) -> int:
-    from stack import up
+    from stack.run import up
 
     rendered = _load(options)
     write(rendered)
@@ -167,30 +169,30 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    from stack import up
+    from stack.run import up
 
     return up.down(_load(options))
 
 
 def _trust(options: argparse.Namespace) -> int:
-    from stack import trust
+    from stack.run import trust
 
     return trust.trust(_load(options))
 
 
 def _bundle(options: argparse.Namespace) -> int:
-    from stack import bundle
+    from stack.bundle import make
 
     rendered = _load(options)
     write(rendered)
-    bundle.bundle(rendered, options.to)
+    make.bundle(rendered, options.to)
     return 0
 
 
 def _load_bundle(options: argparse.Namespace) -> int:
-    from stack import bundle_load
+    from stack.bundle import load
 
-    bundle_load.load(options.file, options.output)
+    load.load(options.file, options.output)
     return 0
 
 

@@ -7,31 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stack import (
-    complete,
-    credentials,
-    envfile,
-    example,
-    files,
-    jobs,
-    kubernetes,
-    picture,
-    processworkers,
-    profile,
-    schedules,
-    templates,
-)
-from stack.authority import Authority
-from stack.components import AGENT, ALL, CLIENT, Component, chosen
-from stack.context import context
-from stack.envfile import EnvFile
-from stack.errors import SiteError
-from stack.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
-from stack.schedules import Schedules
-from stack.settings import Settings
-from stack.validate import validate
+from stack.check import jobs, schedules
+from stack.check.schedules import Schedules
+from stack.check.validate import validate
+from stack.complete import complete
+from stack.complete.authority import Authority
+from stack.components import credentials, processworkers
+from stack.components.component import AGENT, ALL, CLIENT, Component, chosen
+from stack.components.context import context
+from stack.components.settings import Settings
+from stack.core.errors import SiteError
+from stack.core.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
+from stack.core.repo import REPO
+from stack.load import document, envfile
+from stack.load.envfile import EnvFile
+from stack.render import kubernetes, picture, profile, templates
+from stack.settings import example
+from stack.write import files
 
-REPO = Path(__file__).resolve().parent.parent
 IMAGES = "images"
 SUPERVISOR = "supervisord.conf.j2"
 PICTURE = "site.svg"
@@ -145,7 +138,7 @@ def _deployments(names: dict[str, Any]) -> list[str]:
     files_ = [
         templates.render(f"{CLIENT.folder}/{name}{templates.SUFFIX}", names) for name in names["DEPLOYMENT_FILES"]
     ]
-    return [deployment["name"] for text in files_ for deployment in templates.parsed(text)["deployments"]]
+    return [deployment["name"] for text in files_ for deployment in document.parsed(text)["deployments"]]
 
 
 def _component_files(site: Settings, root: Path, names: dict[str, Any]) -> list[File]:
@@ -230,5 +223,5 @@ def _files_below(path: Path) -> list[Path]:
 
 
 def _copy(path: Path, base: Path) -> File:
-    mode = files.PUBLIC | (path.stat().st_mode & 0o111)
+    mode = PUBLIC | (path.stat().st_mode & 0o111)
     return File(path.relative_to(base).as_posix(), path.read_bytes(), mode)

@@ -6,9 +6,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.images import names
 from tests import sharing, sites
 from tests.sites import SiteUnderTest
 
@@ -71,6 +71,6 @@ def site_factory() -> Iterator[SiteFactory]:
 @pytest.fixture(scope="session")
 def site_images() -> None:
     """The images of a default site, made where the engine lacks them. They have no test's label, so they stay."""
-    images.ensure(
+    names.ensure(
         ("prefect", "flows", "postgres", "redis"), sites.REPO, "auto", None, {}, report=print, bases=bases(Settings())
     )

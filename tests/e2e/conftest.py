@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.images import names as images
 from tests import sharing, sites
 from tests.e2e import running
 from tests.e2e.another_user import given_to_nobody

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.images import names
 from tests import sites
 from tests.e2e import running
 from tests.e2e.conftest import HARD_PASSWORD, UP
@@ -37,7 +37,7 @@ IMAGES = ("flights", "weather", "pca")
 
 
 def local(name: str) -> str:
-    return images.reference(name, sites.REPO, bases(Settings()))
+    return names.reference(name, sites.REPO, bases(Settings()))
 
 
 def registry(site: SiteUnderTest) -> str:

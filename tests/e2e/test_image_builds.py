@@ -19,10 +19,12 @@ import psycopg
 import pytest
 import redis
 
-from stack import imagebuild_engine, imagebuild_secrets, images
-from stack.context import bases
-from stack.errors import SiteError
-from stack.settings import Settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.core.errors import SiteError
+from stack.images import engine
+from stack.images import names as images
+from stack.images import secrets as imagebuild_secrets
 from tests.sites import LABELS, REPO
 
 pytestmark = pytest.mark.engine
@@ -290,7 +292,7 @@ class TestWays:
         )
 
     def test_a_registry_that_never_answers_is_not_waited_for(self, cold: Cold, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(imagebuild_engine, "PULL_SECONDS", 1)
+        monkeypatch.setattr(engine, "PULL_SECONDS", 1)
         with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SiteError, match="no answer within 1 s"):
             base = f"127.0.0.1:{silent.getsockname()[1]}/redis:7"
             cold.ensure(["redis"], "pull", bases={"redis": base})

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
-from stack import images, trust
-from stack.imagebuild_secrets import secrets as build_secrets
+from stack.images import names
+from stack.images.secrets import secrets as build_secrets
+from stack.run import trust
 from tests import sites
 from tests.conftest import SiteFactory
 from tests.e2e.trusted import NAME, forget, forget_ended_sessions
@@ -99,7 +100,7 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def _registry_image() -> None:
-    images.ensure(("registry",), REPO, "auto", None, {}, report=print)
+    names.ensure(("registry",), REPO, "auto", None, {}, report=print)
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +338,7 @@ class TestImages:
 class TestContainer:
     def test_is_found_by_its_name_and_port_from_the_sites_network(self, registry: Registry) -> None:
         (network,) = self.inspect(registry)["NetworkSettings"]["Networks"].values()
-        own = images.reference("registry", REPO)
+        own = names.reference("registry", REPO)
         labels = [f"--label={name}={value}" for name, value in LABELS.items()]
         seen = sites.docker("run", "--rm", *labels, f"--network={registry.site.name}", own, "getent", "hosts", NAME)
         assert seen.split()[0] == network["IPAddress"]
@@ -429,16 +430,16 @@ class TestImage:
         """By an image of the same contract: root, `registry` and an entry point; no registry can be reached here."""
         public = f"localhost/site-test/registry:2.8.3-{os.getpid()}"
         labels = [f"--label={name}={value}" for name, value in LABELS.items()]
-        debian = images.reference("debian", REPO)
+        debian = names.reference("debian", REPO)
         recipe = REPO / "images/registry"
-        images.ensure(("registry",), REPO, "build", None, {}, report=print)
+        names.ensure(("registry",), REPO, "build", None, {}, report=print)
         build = ["build", "--target=build-base", f"--build-arg=DEBIAN_IMAGE={debian}", "--network=host"]
         with build_secrets(None) as files:
             given = [f"--secret=id={name},src={path}" for name, path in files.items()]
             sites.docker(*build, *labels, *given, f"--tag={public}", str(recipe))
         bases = {"registry": public}
-        images.ensure(("registry",), REPO, "pull", None, LABELS, report=print, bases=bases)
-        made = images.reference("registry", REPO, bases)
+        names.ensure(("registry",), REPO, "pull", None, LABELS, report=print, bases=bases)
+        made = names.reference("registry", REPO, bases)
         try:
             told = sites.docker(
                 *("run", "--rm", *labels, "--volume=/var/lib/registry", made),

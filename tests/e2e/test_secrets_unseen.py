@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from stack import envfile, settings
+from stack.components import settings
+from stack.load import envfile
 from tests.e2e import running
 from tests.sites import SiteUnderTest, docker
 

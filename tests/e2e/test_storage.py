@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.images import names as images
 from tests import sites
 from tests.e2e import running
 from tests.sites import SiteUnderTest, docker

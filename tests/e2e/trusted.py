@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from stack import trust
+from stack.run import trust
 
 # One per session: what a killed one left is removed by the next.
 NAMES = "registry-e2e-"

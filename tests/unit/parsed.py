@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stack.settings import PARSERS, Settings
+from stack.components.settings import PARSERS, Settings
 
 
 def parse(given: Mapping[str, str]) -> Settings:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stack import envfile, validate
+from stack.check import validate
 from stack.cli import main
+from stack.load import envfile
 from tests.sites import REPO, render
 from tests.unit.broken import API_URL, EVERY, LINES, SECRETS, SEVERAL, SITE, Broken
 from tests.unit.tree import tree

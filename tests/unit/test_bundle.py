@@ -15,9 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from stack import bundle_files, bundle_images, bundle_packages, cli, engine, site, up
-from stack.bundle_format import Manifest
-from stack.errors import SiteError
+from stack import cli, site
+from stack.bundle import files as bundle_files
+from stack.bundle import images as bundle_images
+from stack.bundle import packages
+from stack.bundle.format import Manifest
+from stack.core.errors import SiteError
+from stack.run import engine, up
 from tests.sites import REPO
 from tests.unit.tree import tree
 
@@ -50,7 +54,7 @@ def _without_engine_and_index() -> Iterator[None]:
         patch.setattr(engine, "unusable", lambda: None)
         patch.setattr(up, "make_images", lambda site: None)
         patch.setattr(bundle_images, "save", save)
-        patch.setattr(bundle_packages, "download", download)
+        patch.setattr(packages, "download", download)
         yield
 
 
@@ -274,7 +278,7 @@ def test_load_needs_no_package_and_starts_the_site(made: Path, machine: Path) ->
 
 
 def test_load_of_a_checkout_needs_no_package_either(made: Path, machine: Path) -> None:
-    command = [str(PYTHON), "-S", str(site.REPO / "render.py"), "load", str(made)]
+    command = [str(PYTHON), "-S", str(REPO / "render.py"), "load", str(made)]
     done = subprocess.run(command, cwd=machine, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert (machine / "lab/.env").is_file()
@@ -513,7 +517,7 @@ def test_help_knows_both(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_make_takes_the_packages_from_the_bundle(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text((site.REPO / "Makefile").read_text() + "\nshow:\n\t@env | grep ^PIP_ | sort\n")
+    (tmp_path / "Makefile").write_text((REPO / "Makefile").read_text() + "\nshow:\n\t@env | grep ^PIP_ | sort\n")
     environment = {"PATH": os.environ["PATH"]}
 
     def said() -> str:

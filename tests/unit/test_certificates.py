@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from stack import certificates
-from stack.authority import CLIENT, SERVER, Authority
-from stack.certificates import Pair
-from stack.errors import SiteError
-from stack.files import File
+from stack.complete import certificates
+from stack.complete.authority import CLIENT, SERVER, Authority
+from stack.complete.certificates import Pair
+from stack.core.errors import SiteError
+from stack.core.files import File
 
 NAMES = ("registry", "localhost", "127.0.0.1")
 

@@ -10,8 +10,8 @@ import prefect.settings
 import pytest
 
 from stack import cli
-from stack.components import ALL
-from stack.settings import KEYS
+from stack.components.component import ALL
+from stack.components.settings import KEYS
 from tests.sites import REPO
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from stack import envfile, example, settings
-from stack.context import bases
-from stack.settings import Settings
-from stack.validate import validate
+from stack.check.validate import validate
+from stack.components import settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.load import envfile
+from stack.settings import example
 from tests.sites import REPO
 
-ANEW = "write it anew with `python -m stack.example`"
+ANEW = "write it anew with `python -m stack.settings.example`"
 
 
 def test_the_example_is_made_of_the_settings() -> None:

@@ -14,10 +14,10 @@ import yaml
 from hypothesis import given
 from sqlalchemy.engine import make_url
 
-from stack import kubernetes
 from stack.cli import main
-from stack.context import context
-from stack.settings import Settings
+from stack.components.context import context
+from stack.components.settings import Settings
+from stack.render import kubernetes
 from tests.passwords import passwords
 from tests.unit.parsed import parse
 from tests.unit.tree import tree

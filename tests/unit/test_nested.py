@@ -8,9 +8,12 @@ import pytest
 import yaml
 from socket_proxy import image
 
-from stack import compose, dockerworkers, doctor_nested, engine, nested, site, subnets
-from stack.components import WORKER_DIND
-from stack.errors import SiteError
+from stack import site
+from stack.components import dockerworkers, subnets
+from stack.components.component import WORKER_DIND
+from stack.core.errors import SiteError
+from stack.doctor import nested as doctor_nested
+from stack.run import compose, engine, nested
 from stack.site import Site
 
 REGISTRY = "REGISTRY_PASSWORD=registry-password\n"

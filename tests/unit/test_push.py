@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from stack import doctor_registry, engine, push, registry_login, site, trust
-from stack.errors import SiteError
+from stack import site
+from stack.core.errors import SiteError
+from stack.doctor import registry
+from stack.run import engine, push, registry_login, trust
 from stack.site import Site
 
 ADDRESS = "registry:5000"
@@ -64,7 +66,7 @@ def test_doctor_says_what_mends_a_refused_login(
 ) -> None:
     status, words, mend = said
     docker_says(tmp_path, monkeypatch, login=fails(words))
-    assert [one.line() for one in doctor_registry.check(made)] == [
+    assert [one.line() for one in registry.check(made)] == [
         f"{status} the engine cannot log in to {ADDRESS} ({words}); {mend}"
     ]
 
@@ -72,7 +74,7 @@ def test_doctor_says_what_mends_a_refused_login(
 def test_doctor_waits_no_longer_than_it_says(made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_login, "LOGIN_SECONDS", 0.2)
     docker_says(tmp_path, monkeypatch, login="exec sleep 60")
-    assert [one.line() for one in doctor_registry.check(made)] == [
+    assert [one.line() for one in registry.check(made)] == [
         f"FAIL the engine cannot log in to {ADDRESS} (no answer within 0.2 s); "
         "start it with `make up`, or correct REGISTRY_HOST and REGISTRY_PORT"
     ]
@@ -84,7 +86,7 @@ def test_an_engine_that_has_not_read_the_hosts_file_yet_is_asked_again(
     monkeypatch.setattr(registry_login, "NAMES_SECONDS", 60)
     once = f"test -e {tmp_path}/asked || {{ touch {tmp_path}/asked; {fails('lookup registry: no such host')}; }}"
     docker_says(tmp_path, monkeypatch, login=once)
-    assert [one.line() for one in doctor_registry.check(made)] == [f"ok   the engine logs in to {ADDRESS} as prefect"]
+    assert [one.line() for one in registry.check(made)] == [f"ok   the engine logs in to {ADDRESS} as prefect"]
 
 
 def test_a_push_that_is_refused_says_why(made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack import certificates, registry, site
-from stack.authority import CLIENT, SERVER
-from stack.certificates import Pair
-from stack.errors import SiteError
+from stack import site
+from stack.complete import certificates
+from stack.complete.authority import CLIENT, SERVER
+from stack.complete.certificates import Pair
+from stack.components import registry
+from stack.core.errors import SiteError
 from stack.site import Site
 
 BIND = "this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody"

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from stack import site, templates
+from stack import site
 from stack.cli import main
-from stack.components import ALL
-from stack.errors import SiteError
+from stack.components.component import ALL
+from stack.core.errors import SiteError
+from stack.render import templates
 from tests.sites import REPO
 from tests.unit.tree import tree
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack import schedule
+from stack.check import schedule
 from stack.cli import main
 from tests.sites import REPO
 from tests.unit.tree import tree

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stack import site
-from stack.errors import SiteError
+from stack.core.errors import SiteError
 from stack.site import Site
 from tests.sites import REPO
 

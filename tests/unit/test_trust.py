@@ -6,8 +6,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from stack import site, trust
-from stack.errors import SiteError
+from stack import site
+from stack.core.errors import SiteError
+from stack.run import trust
 from stack.site import Site
 
 # RFC 6761: no name below this one ever resolves.

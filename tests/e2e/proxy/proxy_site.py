@@ -13,9 +13,9 @@ from pathlib import Path
 
 import docker
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.context import bases
+from stack.components.settings import Settings
+from stack.images import names
 from tests import sites
 
 PACKAGE = Path(__file__).parents[3] / "socket-proxy"
@@ -74,8 +74,8 @@ def engine(*arguments: str, both: bool = False) -> str:
 def prefect_image() -> str:
     """The site's Prefect image as the recipes here make it, made where the engine lacks it."""
     given = bases(Settings())
-    images.ensure(("prefect",), sites.REPO, "auto", None, {}, report=print, bases=given)
-    return images.reference("prefect", sites.REPO, given)
+    names.ensure(("prefect",), sites.REPO, "auto", None, {}, report=print, bases=given)
+    return names.reference("prefect", sites.REPO, given)
 
 
 # How the page says to start it: root, which it gives up, with the three capabilities that this takes.

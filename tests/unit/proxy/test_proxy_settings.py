@@ -10,7 +10,7 @@ from socket_proxy.settings import Bounds, SettingsError
 from socket_proxy.values import Address
 
 from stack import site
-from stack.components import PROCESS_POOLS
+from stack.components.component import PROCESS_POOLS
 
 LEAST = {
     "SITE": "als",

@@ -11,9 +11,10 @@ from recovery.workers import beat
 from service.errors import ServiceError
 from service.rest import RestEnv
 
-from stack import heartbeats, templates
-from stack.context import context
-from stack.settings import Settings
+from stack.components import heartbeats
+from stack.components.context import context
+from stack.components.settings import Settings
+from stack.render import templates
 
 URL = {"PREFECT_API_URL": "http://server:4200/api"}
 

@@ -1,0 +1,23 @@
+"""The one answer to what is wrong with a `.env`: every fault at once, in the order of its lines."""
+
+import re
+
+from stack.components import rules, settings
+from stack.components.settings import Settings
+from stack.core.errors import SiteError
+from stack.load.envfile import EnvFile
+
+
+def validate(env: EnvFile) -> Settings:
+    """The settings of a file without a fault; raises SiteError with the line of each."""
+    checked, wrong = settings.examine(env)
+    faults = [*env.faults, *wrong.values(), *rules.broken(env, checked, wrong)]
+    if faults:
+        raise SiteError(*sorted(faults, key=lambda fault: _line_number(env, fault)))
+    return checked
+
+
+def _line_number(env: EnvFile, fault: str) -> int:
+    """0 for a key that the file does not have."""
+    found = re.match(r":(\d+):", fault.removeprefix(env.path.name))
+    return int(found[1]) if found else 0

@@ -1,0 +1,26 @@
+"""How values are written in files of other programs: YAML, Compose files, Redis."""
+
+import json
+from urllib.parse import quote
+
+
+def redis_url(password: str, host: str) -> str:
+    """A Redis URL of database 0; every character of the password that a URL gives a meaning is percent-encoded."""
+    return f"redis://default:{quote(password, safe='')}@{host}:6379/0"
+
+
+def redis_string(value: str) -> str:
+    """A string of redis.conf: in double quotes, bytes other than letters and digits as \\xHH."""
+    return (
+        '"' + "".join(chr(b) if chr(b).isascii() and chr(b).isalnum() else f"\\x{b:02x}" for b in value.encode()) + '"'
+    )
+
+
+def compose_string(value: object) -> str:
+    """A YAML scalar for a Compose file: JSON is YAML, and `$$` keeps Compose from substituting."""
+    return yaml_value(value).replace("$", "$$")
+
+
+def yaml_value(value: object) -> str:
+    """A YAML scalar or flow collection for a file that Compose does not read."""
+    return json.dumps(value, ensure_ascii=False, default=str)  # str() of an undefined name raises, and names it

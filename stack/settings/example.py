@@ -1,0 +1,70 @@
+"""`.env.example` and `docs/settings.md`, from the settings' own descriptions; `python -m stack.settings.example` writes both."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from stack.components.settings import SECTIONS, Section, described
+from stack.core.repo import REPO
+
+HEAD = """\
+# The one source of a site. Copy it to .env, or let `python render.py` do so: it fills in the secrets.
+# After a change: python render.py, then docker compose up -d in the folders that it names.
+# A value with a space before '#', or with spaces or quotes at its ends, goes into ' or "; a $ is a plain $.
+"""
+PAGE = """\
+# Settings
+
+Everything that `.env` can say, with what holds where it says nothing. `.env.example` has an example of each.
+
+"""
+WIDTH = 110
+
+
+def env_example() -> str:
+    return HEAD + "".join(_section(section) for section in SECTIONS)
+
+
+def settings_page() -> str:
+    """A Markdown table for each component: setting, default, meaning."""
+    return PAGE + "\n".join(_table(section) for section in SECTIONS)
+
+
+def _section(section: type[Section]) -> str:
+    heading = f"\n# === {_title(section)} ===\n"
+    return heading + "".join(_entry(key, default, text, example) for key, default, text, example in _fields(section))
+
+
+def _entry(key: str, default: str, text: str, example: str) -> str:
+    comment = textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    if example != default:
+        comment += f"\n# Example: {key}={example}"
+    return f"\n{comment}\n{key}={default}\n"
+
+
+def _table(section: type[Section]) -> str:
+    rows = [f"| `{key}` | {f'`{default}`' if default else ''} | {text} |" for key, default, text, _ in _fields(section)]
+    return f"## {_title(section)}\n\n| setting | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _fields(section: type[Section]) -> Iterator[tuple[str, str, str, str]]:
+    for key, each in described(section):
+        yield key, written(each.default), each.description, each.example
+
+
+def written(value: Any) -> str:
+    """A default as it stands in `.env`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return ",".join(f"{name}={item}" for name, item in value.items())
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
+def _title(section: type[Section]) -> str:
+    return (section.__doc__ or "").splitlines()[0]
+
+
+if __name__ == "__main__":
+    (REPO / ".env.example").write_text(env_example(), encoding="utf-8")
+    (REPO / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
