@@ -62,7 +62,7 @@ class Settings:
     listeners: tuple[Listener, ...]
 
     def bind_paths(self) -> Iterator[tuple[str, str]]:
-        """Each allowed host path, with the name of the setting that allows it before it."""
+        """Pairs of a setting's name and a host path that it allows."""
         for listener in self.listeners:
             for path in listener.limits.bind_paths:
                 yield listener.limits.setting("BIND_PATHS"), path
@@ -92,14 +92,15 @@ class Reader:
         for name in sorted(self.environment):
             if name.startswith(PREFIX) and name not in self.names:
                 near = difflib.get_close_matches(name, self.names, 1)
-                yield f"{name}: there is no such setting{f'; did you mean {near[0]}?' if near else ''}"
+                yield f"{name}: unknown setting{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def read(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError with all faults."""
     reader = Reader(environment)
     settings = parse(reader)
-    if faults := [*reader.faults, *_engine_without_tls(settings), *_collisions(settings), *reader.unknown()]:
+    together = [*_engine_without_tls(settings), *_address_faults(settings), *_path_faults(settings)]
+    if faults := [*reader.faults, *together, *reader.unknown()]:
         raise SettingsError(faults)
     return settings
 
@@ -163,18 +164,21 @@ def _engine_without_tls(settings: Settings) -> Iterator[str]:
         )
 
 
-def _collisions(settings: Settings) -> Iterator[str]:
+def _address_faults(settings: Settings) -> Iterator[str]:
     addresses = [listener.address for listener in settings.listeners]
     if not addresses:
         yield f"{PREFIX}WORKER_LISTEN: no role has an address; write one such as tcp://0.0.0.0:2375"
     for listener in settings.listeners:
         if addresses.count(listener.address) > 1:
             yield f"{listener.limits.prefix}_LISTEN: {listener.address} is also the address of another role"
-    sockets = [address.path for address in (settings.engine, *addresses)]
+
+
+def _path_faults(settings: Settings) -> Iterator[str]:
+    addresses = (settings.engine, *(listener.address for listener in settings.listeners))
     for name, path in settings.bind_paths():
-        for socket in filter(None, sockets):
-            if is_below(socket, path):
-                yield f"{name}: {path!r} would give access to {socket}; write a directory made for the runs"
+        for address in addresses:
+            if address.path and is_below(address.path, path):
+                yield f"{name}: {path!r} would give access to {address.path}; write a directory made for the runs"
         # Anybody who may write to the outer one can replace the inner one with a link.
         for other, outer in settings.bind_paths():
             if outer != path and is_below(path, outer):

@@ -109,7 +109,7 @@ def networks(text: str) -> frozenset[str]:
 
 
 def mountable(parse: Callable[[str], str]) -> Callable[[str], dict[str, bool]]:
-    """What may be mounted, separated by commas, and whether for writing: not if `:ro` follows it."""
+    """Items separated by commas, each with True if it may be mounted for writing: `:ro` after it means no."""
 
     def parse_all(text: str) -> dict[str, bool]:
         return {parse(item.removesuffix(":ro")): not item.endswith(":ro") for item in items(text)}

@@ -1,4 +1,4 @@
-"""The Docker CLI is told in clear words what it may not do, and nothing is made."""
+"""The Docker CLI shows in clear words what is refused, and nothing is created."""
 
 import uuid
 from collections.abc import Iterator
@@ -114,7 +114,7 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def names(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A container of the site's, one that is not, and a folder to build from."""
+    """A container of the site, one of somebody else, and a folder to build from."""
     context = tmp_path_factory.mktemp("context")
     (context / "Dockerfile").write_text("FROM scratch\n")
     mine, stranger = f"{site.name}-mine", f"{site.name}-stranger"
@@ -142,7 +142,7 @@ def names(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 
 
 def asked_for(site: Site) -> set[str]:
-    """Containers that exist because a test here asked for them."""
+    """Containers that a test here asked for and got."""
     return set(engine("ps", "--all", "--quiet", "--filter", f"label=site.test.of={site.name}").split())
 
 

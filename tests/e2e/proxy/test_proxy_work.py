@@ -1,4 +1,4 @@
-"""The work that the roles are there for goes through: Prefect's worker, sibling containers, the reaper."""
+"""The proxy passes on the work of each role: Prefect's worker, sibling containers, the reaper."""
 
 import json
 import os
@@ -182,7 +182,7 @@ def test_start_as_somebody_with_the_sockets_group() -> None:
 
 
 def started(options: list[str]) -> str:
-    """What the proxy says on its standard error before it ends with status 1."""
+    """What the proxy writes to its standard error before it exits with status 1."""
     found = subprocess.run(["docker", "run", "--rm", *options], capture_output=True, text=True, check=False)
     assert found.returncode == 1
     return found.stderr.strip()

@@ -32,10 +32,10 @@ def judge() -> world.Judge:
     """The verdict on a request of a role; a body that is not bytes is sent as JSON."""
 
     def verdict(
-        role: str, method: str, target: str, body: Any = b"", *, bounds: Limits | None = None, **more: Any
+        role: str, method: str, target: str, body: Any = b"", *, limits: Limits | None = None, **more: Any
     ) -> Allow | Deny:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        rules = Policy(ROLES[role], bounds or world.limits(role))
+        rules = Policy(ROLES[role], limits or world.limits(role))
         facts = Facts()
         while isinstance(found := rules.decide(Request(method, target, data, **more), facts), Ask):
             world.learn(found.question, facts)

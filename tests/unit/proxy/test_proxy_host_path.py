@@ -16,7 +16,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("below", ["", "run", "run/in", "run/params.yaml", "run/made/by/the/engine"])
-def test_real_directories_and_files_are_sound(root: Path, below: str) -> None:
+def test_real_directories_and_files_have_no_fault(root: Path, below: str) -> None:
     assert mounts.path_fault(str(root / below), str(root)) == ""
 
 

@@ -1,4 +1,4 @@
-"""What must not pass: each request with the words in which it is refused."""
+"""Requests that must not pass, each with the words of the refusal."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def by(setting: str) -> str:
     return f"; DOCKER_PROXY_LAUNCHER_{setting} would allow it"
 
 
-# What HostConfig must not hold, and the refusal.
+# What HostConfig must not contain, and the refusal.
 HOST: list[tuple[dict[str, Any], str]] = [
     ({"Privileged": True}, "HostConfig.Privileged is refused" + NEVER),
     ({"Privileged": 1}, "HostConfig.Privileged is refused" + NEVER),
@@ -340,7 +340,7 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
     ({"Shell": ["/bin/sh"]}, "Shell is refused" + NEVER),
 ]
 
-# Calls that a role has not, or not so; with the status where it is not 403.
+# Calls that a role may not make, or not in this form, with the status of the refusal.
 CALLS: list[tuple[str, str, str, str, int]] = [
     *(
         (
@@ -528,7 +528,7 @@ BODIES: list[tuple[bytes, str]] = [
 
 
 def refused(verdict: Any, status: int, role: str) -> str:
-    """The message without the words that are the same for all."""
+    """The message without its common beginning."""
     assert isinstance(verdict, Deny), verdict
     assert verdict.status == status
     return verdict.message.removeprefix(f"socket proxy ({role}): ")
@@ -581,7 +581,7 @@ def test_body_as_deep_as_it_can_be_read(judge: Judge) -> None:
     assert refused(verdict, 403, "launcher") == "X is refused" + NEVER
 
 
-def test_body_where_the_call_takes_none(judge: Judge) -> None:
+def test_body_of_a_call_that_takes_none(judge: Judge) -> None:
     verdict = judge("launcher", "POST", "/v1.41/containers/sibling/start", {"Binds": ["/:/host"]})
     assert refused(verdict, 400, "launcher") == "POST /containers/{container}/start takes no body"
 

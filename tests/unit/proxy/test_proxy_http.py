@@ -1,4 +1,4 @@
-"""HTTP as clients speak it, well and badly: what reaches the engine is written anew, or is nothing at all."""
+"""Good and bad HTTP of clients: the engine gets a request that the proxy wrote, or nothing at all."""
 
 import json
 import re
@@ -253,7 +253,7 @@ def test_stream_ends_at_the_engine_when_the_client_leaves(proxy: Running) -> Non
 
 
 def attach(client: socket.socket, request: bytes) -> None:
-    """Answers as the engine does; what comes in is sent back in capitals, and its end is answered with `bye`."""
+    """Answers as the engine does: sends back its input in capitals, and `bye` at the end of the input."""
     if b"/json" in request:
         client.sendall(INSPECTED)
         return

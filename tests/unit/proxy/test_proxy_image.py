@@ -1,4 +1,4 @@
-"""References are read as the engine reads them, and settings allow what they name and nothing beside it."""
+"""The proxy reads references as the engine does, and settings allow only what they name."""
 
 import pytest
 from socket_proxy import image

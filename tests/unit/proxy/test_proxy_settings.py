@@ -1,4 +1,4 @@
-"""Settings: what they mean, and each fault in its words, all at once."""
+"""Settings: what they mean, and the words of each fault, all at once."""
 
 from pathlib import Path, PurePath
 
@@ -34,7 +34,7 @@ def test_defaults_are_narrow() -> None:
 
 
 def test_every_service_of_a_site_is_reserved(tmp_path: Path) -> None:
-    """A container of that name would be sent what is meant for the service."""
+    """Clients of the service would send their requests to a container with its name."""
     (tmp_path / ".env").write_text(f"COMPONENTS=all\nAGENT_POOLS={' '.join(PROCESS_POOLS)}\n")
     files = [file for file in site.load(tmp_path / ".env", tmp_path).plan if "compose" in PurePath(file.path).name]
     services = {name for file in files for name in yaml.safe_load(file.content).get("services", {})}
@@ -160,7 +160,7 @@ FAULTS = [
     ),
     (
         {"DOCKER_PROXY_WORKER_BINDPATHS": "/x"},
-        "DOCKER_PROXY_WORKER_BINDPATHS: there is no such setting; did you mean DOCKER_PROXY_WORKER_BIND_PATHS?",
+        "DOCKER_PROXY_WORKER_BINDPATHS: unknown setting; did you mean DOCKER_PROXY_WORKER_BIND_PATHS?",
     ),
     (
         {"DOCKER_PROXY_REAPER_LISTEN": "tcp://0.0.0.0:2375"},
@@ -193,7 +193,7 @@ def test_all_faults_are_reported_at_once() -> None:
         "SITE: write the site's name: lower-case letters, digits, '-', '_' and '.'",
         "DOCKER_PROXY_USER: write UID:GID as numbers, neither of them 0",
         "DOCKER_PROXY_WORKER_LISTEN: no role has an address; write one such as tcp://0.0.0.0:2375",
-        "DOCKER_PROXY_LISTEN: there is no such setting; did you mean DOCKER_PROXY_WORKER_LISTEN?",
+        "DOCKER_PROXY_LISTEN: unknown setting; did you mean DOCKER_PROXY_WORKER_LISTEN?",
     ]
 
 

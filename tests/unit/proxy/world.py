@@ -1,4 +1,4 @@
-"""A small world for the proxy's rules: the containers, networks and paths that are known."""
+"""A small world for the proxy's rules: containers, networks and paths."""
 
 from collections.abc import Callable
 from typing import Any
