@@ -17,7 +17,7 @@ SOURCES = (
     *JOB_IMAGES,
     "client/reaper",
     "client/service",
-    "worker-docker/proxy",
+    "socket-proxy",
     "worker-docker/as-socket-group.sh",
     "worker-docker/docker_worker.py",
 )

@@ -1,4 +1,7 @@
-"""Gives up root. The group of the engine's socket differs from host to host and is only seen at run time."""
+"""Gives up root, and checks what the proxy can then reach.
+
+The group of the engine's socket differs from host to host, so only a start as root can find and take it.
+"""
 
 import os
 import ssl
@@ -8,13 +11,12 @@ from socket_proxy.engine import client_context
 from socket_proxy.settings import CERTIFICATES, PREFIX, Settings, SettingsError
 
 _RIGHTS = "root needs the capabilities CHOWN, SETGID and SETUID, and a volume for its Unix sockets"
-_NO_PATH = "is no directory here that this user can look into; mount it read-only under the same name"
 
 
 def drop(settings: Settings) -> None:
-    """Started as root: becomes the user of the settings, with the socket's group as its only other one.
+    """If started as root, becomes the user of the settings, with the socket's group as the only other group.
 
-    Raises SettingsError where this root may not do that.
+    Raises SettingsError if this root may not do that.
     """
     if os.geteuid() != 0:
         return
@@ -39,20 +41,25 @@ def _become(uid: int, gid: int, socket: Path | None) -> None:
 
 
 def faults(settings: Settings) -> list[str]:
-    """What this process cannot reach, each with the mend."""
-    paths = [f"{name}: {path} {_NO_PATH}" for name, path in settings.bind_paths() if not _can_look_into(Path(path))]
-    return [*(_socket_faults(settings.engine.path) or _certificate_faults(settings.certificates)), *paths]
+    """What this process cannot reach, each with its remedy."""
+    engine = _socket_faults(settings.engine.path) or _certificate_faults(settings.certificates)
+    paths = [
+        f"{name}: the proxy's user cannot open the directory {path}; mount it read-only at the same path"
+        for name, path in settings.bind_paths()
+        if not _can_open(Path(path))
+    ]
+    return [*engine, *paths]
 
 
 def _certificate_faults(folder: str) -> list[str]:
     name = f"{PREFIX}ENGINE_CERTIFICATES"
     paths = [Path(folder) / file for file in CERTIFICATES] if folder else []
-    unread = [f"{name}: {path} is no file that this user can read" for path in paths if not os.access(path, os.R_OK)]
+    unread = [f"{name}: the proxy's user cannot read {path}" for path in paths if not os.access(path, os.R_OK)]
     try:
         if paths and not unread:
             client_context(Path(folder))
     except ssl.SSLError:
-        return [f"{name}: {', '.join(map(str, paths))} are no CA, certificate and its key, in PEM"]
+        return [f"{name}: {', '.join(map(str, paths))} must be a CA, a certificate and its key, in PEM"]
     return unread
 
 
@@ -61,12 +68,12 @@ def _socket_faults(path: str) -> list[str]:
         return []
     name = f"{PREFIX}ENGINE"
     if not Path(path).is_socket():
-        return [f"{name}: {path} is no socket here; mount the engine's socket there"]
+        return [f"{name}: there is no socket at {path}; mount the engine's socket there"]
     if os.access(path, os.R_OK | os.W_OK):
         return []
     group = Path(path).stat().st_gid
-    return [f"{name}: {path} belongs to group {group}; start as root, which is given up at once, or add group {group}"]
+    return [f"{name}: {path} belongs to group {group}; add group {group}, or start as root (given up at once)"]
 
 
-def _can_look_into(path: Path) -> bool:
+def _can_open(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and os.access(path, os.X_OK)

@@ -1,20 +1,19 @@
-"""The kinds of value a setting can have: each parses text or raises ValueError that says what to write."""
+"""The kinds of value of a setting: each parses text, or raises a ValueError that says what to write."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from socket_proxy import host_path, image
-from socket_proxy.limits import ENGINE_NETWORKS
-from socket_proxy.names import NAME
+from socket_proxy import image, mounts
+from socket_proxy.network import ENGINE_NETWORKS, NAME
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen: `path` of a Unix socket, or `host` and `port`."""
+    """Of a role or of the engine: `path` of a Unix socket, or `host` and `port`."""
 
     path: str = ""
     host: str = ""
@@ -41,11 +40,11 @@ def site(text: str) -> str:
 def unix_path(text: str) -> str:
     if not text.startswith("unix:///"):
         raise ValueError("write unix:// and an absolute path, such as unix:///var/run/docker.sock")
-    return host_path.normal(text.removeprefix("unix://"))
+    return mounts.normal_path(text.removeprefix("unix://"))
 
 
 def optional_path(text: str) -> str:
-    return host_path.normal(text) if text else ""
+    return mounts.normal_path(text) if text else ""
 
 
 def address(text: str) -> Address:
@@ -96,7 +95,7 @@ def names(what: str) -> Callable[[str], frozenset[str]]:
     def parse(text: str) -> frozenset[str]:
         for item in items(text):
             if not re.fullmatch(NAME, item):
-                raise ValueError(f"{item!r} is no name of a {what}; separate names by commas")
+                raise ValueError(f"{item!r} is not a name of a {what}; separate names by commas")
         return frozenset(items(text))
 
     return parse
@@ -110,7 +109,7 @@ def networks(text: str) -> frozenset[str]:
 
 
 def mountable(parse: Callable[[str], str]) -> Callable[[str], dict[str, bool]]:
-    """What may be mounted, by commas; each whether it may be written to, which `:ro` behind it says no to."""
+    """Items separated by commas, each with True if it may be mounted for writing: `:ro` after it means no."""
 
     def parse_all(text: str) -> dict[str, bool]:
         return {parse(item.removesuffix(":ro")): not item.endswith(":ro") for item in items(text)}
@@ -120,14 +119,16 @@ def mountable(parse: Callable[[str], str]) -> Callable[[str], dict[str, bool]]:
 
 def volume(text: str) -> str:
     if not re.fullmatch(NAME, text):
-        raise ValueError(f"{text!r} is no name of a volume; separate names by commas")
+        raise ValueError(f"{text!r} is not a name of a volume; separate names by commas")
     return text
 
 
 def bind_paths(text: str) -> dict[str, bool]:
-    paths = mountable(host_path.normal)(text)
+    paths = mountable(mounts.normal_path)(text)
     for path in paths:
-        for forbidden in host_path.FORBIDDEN:
-            if host_path.clash(path, forbidden):
-                raise ValueError(f"{path!r} would open {forbidden} of the host; write a directory made for the runs")
+        for forbidden in mounts.FORBIDDEN:
+            if mounts.overlaps(path, forbidden):
+                raise ValueError(
+                    f"{path!r} would give access to {forbidden} of the host; write a directory made for the runs"
+                )
     return paths

@@ -1,4 +1,4 @@
-"""The listening side: one address per role, many connections, a clean end."""
+"""The listening side: one address per role, many connections, a clean stop."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from socket_proxy.settings import Listener, Settings, SettingsError
 from socket_proxy.wire import Wire
 
 log = logging.getLogger("socket-proxy")
-_GRACE_SECONDS = 3  # for answers under way at the end; streams such as wait and logs are cut after it
+_GRACE_SECONDS = 3  # for answers under way at the stop; streams such as wait and logs are cut after that
 
 
 class Server:
@@ -24,7 +24,7 @@ class Server:
         self.connections: dict[str, dict[asyncio.Task[None], Connection]] = {}
 
     async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT; raises SettingsError where an address cannot be had."""
+        """Serves until SIGTERM or SIGINT; raises SettingsError if it cannot listen on an address."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -63,14 +63,14 @@ class Server:
         wire = Wire(h11.SERVER, reader, writer, bounds.header)
         connection = Connection(Policy(listener.role, listener.limits), self.engine, bounds, wire)
         is_full = len(others) >= bounds.connections
-        task = asyncio.create_task(connection.turn_away() if is_full else connection.serve())
+        task = asyncio.create_task(connection.reject_as_surplus() if is_full else connection.serve())
         others[task] = connection
         task.add_done_callback(lambda ended: self._forget(listener, ended))
 
     def _forget(self, listener: Listener, task: asyncio.Task[None]) -> None:
         del self.connections[listener.role.name][task]
         if not task.cancelled() and (error := task.exception()):
-            log.error("internal fault role=%s", listener.role.name, exc_info=error)
+            log.error("internal error role=%s", listener.role.name, exc_info=error)
 
     async def _end_connections(self) -> None:
         running = {task: connection for tasks in self.connections.values() for task, connection in tasks.items()}

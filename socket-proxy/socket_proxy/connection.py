@@ -1,4 +1,4 @@
-"""A client's connection: one request after the other, each read whole, judged, and only then passed on."""
+"""A client's connection: one request after the other, each read to its end, examined, and only then passed on."""
 
 import asyncio
 import contextlib
@@ -10,21 +10,19 @@ from typing import Any
 
 import h11
 
-from socket_proxy.case import Allow, Ask, Deny, Request
+from socket_proxy.case import Allow, Ask, Deny, Facts, Request
 from socket_proxy.engine import Engine, EngineError
-from socket_proxy.facts import Facts
 from socket_proxy.policy import Policy
-from socket_proxy.relay import BrokenOffError, relay
 from socket_proxy.settings import Bounds
-from socket_proxy.wire import Wire
+from socket_proxy.wire import CutShortError, Wire, relay
 
 log = logging.getLogger("socket-proxy")
-_LONGEST = 1000  # characters of a reason, in which a client's own words may stand
-NO_REQUEST = Request("-", "-")  # where what came is no request
+_LONGEST = 1000  # characters of a reason, which may contain the client's own words
+_UNREADABLE = Request("-", "-")  # in place of a request that could not be read
 
 
 class MalformedError(Exception):
-    """Raised for what is no acceptable HTTP; the connection ends with it."""
+    """Raised for HTTP that the proxy does not accept; it ends the connection."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -32,7 +30,7 @@ class MalformedError(Exception):
 
 
 class Connection:
-    """`idle` is true between two requests, when nothing is lost by closing."""
+    """`idle` is true between two requests, when it can be closed without loss."""
 
     def __init__(self, policy: Policy, engine: Engine, bounds: Bounds, wire: Wire) -> None:
         self.policy = policy
@@ -42,7 +40,7 @@ class Connection:
         self.idle = True
 
     async def serve(self) -> None:
-        """Returns when the connection has ended, however it did."""
+        """Returns when the connection has ended."""
         try:
             while request := await self._next_request():
                 self.idle = False
@@ -52,13 +50,13 @@ class Connection:
                     break
         except MalformedError as fault:
             await self.reject(fault.status, str(fault))
-        except (OSError, BrokenOffError):
-            pass  # closing is all that is left to do
+        except (OSError, CutShortError):
+            pass  # the connection can only be closed
         finally:
             self.wire.close()
 
-    async def turn_away(self) -> None:
-        """In place of `serve` where the role has too many connections."""
+    async def reject_as_surplus(self) -> None:
+        """Instead of `serve`, if the role has too many connections."""
         try:
             await self.reject(503, f"more than {self.bounds.connections} connections at once")
         finally:
@@ -72,7 +70,7 @@ class Connection:
         return True
 
     async def _next_request(self) -> Request | None:
-        """The next request, whole; None where the client is done. Raises MalformedError."""
+        """The next request with its body, None if the client has ended the connection; raises MalformedError."""
         try:
             async with asyncio.timeout(self.bounds.idle):
                 return await self._read_request()
@@ -81,7 +79,7 @@ class Connection:
                 return None
             raise MalformedError(408, f"the request did not arrive within {self.bounds.idle} s") from None
         except h11.RemoteProtocolError as error:
-            rule = str(error).partition(": ")[0]  # what follows are the client's bytes, a login among them perhaps
+            rule = str(error).partition(": ")[0]  # the rest are the client's bytes, perhaps with a login
             raise MalformedError(error.error_status_hint, f"malformed HTTP: {rule}") from None
 
     async def _read_request(self) -> Request | None:
@@ -120,7 +118,7 @@ class Connection:
     async def _decide(self, request: Request) -> Allow | Deny:
         facts = Facts()
         while isinstance(verdict := self.policy.decide(request, facts), Ask):
-            await self.engine.learn(verdict.question, facts)
+            await self.engine.answer(verdict.question, facts)
         return verdict
 
     async def _pass(self, request: Allow) -> None:
@@ -129,17 +127,17 @@ class Connection:
             if request.hijack:
                 await relay(self.wire, engine)
             else:
-                await self._while_present(relay(self.wire, engine))
-        except BrokenOffError as interruption:
+                await self._while_connected(relay(self.wire, engine))
+        except CutShortError as interruption:
             if self.wire.protocol.our_state is not h11.SEND_RESPONSE:
-                raise  # the client has seen a part of the answer, and must see that it ends too early
+                raise  # the client has part of the answer, and must see that it is incomplete
             raise EngineError(str(interruption)) from None
         finally:
             engine.close()
 
-    async def _while_present(self, answering: Coroutine[Any, Any, None]) -> None:
-        """Ends early when the client goes: the engine's answer may be a stream without end."""
-        answer, departure = asyncio.create_task(answering), asyncio.create_task(self.wire.gone())
+    async def _while_connected(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Stops when the client disconnects: the engine's answer may be an endless stream."""
+        answer, departure = asyncio.create_task(answering), asyncio.create_task(self.wire.wait_closed())
         try:
             await asyncio.wait({answer, departure}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -156,11 +154,11 @@ class Connection:
         await self._reply(request, verdict.status, verdict.message)
 
     async def reject(self, status: int, reason: str) -> None:
-        """Answers what is no acceptable request, and ends the connection."""
-        self._log("refused", NO_REQUEST, status, reason)
+        """Answers a request that could not be read, and ends the connection."""
+        self._log("refused", _UNREADABLE, status, reason)
         if self.wire.protocol.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             with contextlib.suppress(OSError):
-                await self._reply(NO_REQUEST, status, self._signed(reason))
+                await self._reply(_UNREADABLE, status, self._signed(reason))
                 await self.wire.linger()
 
     async def _reply(self, request: Request, status: int, message: str) -> None:
@@ -173,12 +171,12 @@ class Connection:
         return f"socket proxy ({self.policy.role.name}): {text}"
 
     def _log(self, what: str, request: Request, status: int, reason: str) -> None:
-        """One line, without the query: a client may have put a secret into it."""
-        path = _line(request.target.partition("?")[0])
+        """One line, without the query, which may contain a secret."""
+        path = _one_line(request.target.partition("?")[0])
         where = f"role={self.policy.role.name} method={request.method} path={path}"
-        log.warning("%s %s status=%d reason=%s", what, where, status, _line(reason))
+        log.warning("%s %s status=%d reason=%s", what, where, status, _one_line(reason))
 
 
-def _line(text: str) -> str:
-    """`text` as a part of one log line, whatever a client put into it."""
+def _one_line(text: str) -> str:
+    """`text` with everything escaped that could start another log line."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:_LONGEST])

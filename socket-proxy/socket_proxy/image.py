@@ -1,7 +1,7 @@
 """Image references: read as the engine reads them, and passed on in their full form.
 
-The engine takes a short name that it does not find for the beginning of an image id. In its full form, registry
-first, a reference can only be a name: https://pkg.go.dev/github.com/distribution/reference
+The engine takes a short name that it does not find for the beginning of an image id. In its full form, with the
+registry first, a reference can only be a name: https://pkg.go.dev/github.com/distribution/reference
 """
 
 import re
@@ -20,7 +20,7 @@ _HUB_ALIASES = {"index.docker.io", "registry-1.docker.io"}
 
 @dataclass(frozen=True)
 class Reference:
-    """`repository` begins with the registry. With neither tag nor digest the tag is `latest`, as to the engine."""
+    """`repository` begins with the registry. Without tag and digest the tag is `latest`, as for the engine."""
 
     repository: str
     tag: str
@@ -38,16 +38,16 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """Raises ValueError for what is no reference, image ids among them."""
+    """Raises ValueError for anything else, such as an image id."""
     match = _REFERENCE.fullmatch(_with_registry(text))
     if match is None or len(text) > _LONGEST:
-        raise ValueError(f"{text!r} is no image reference")
+        raise ValueError(f"{text!r} is not an image reference")
     digest = match["digest"] or ""
     return Reference(f"{match['host']}/{match['path']}", match["tag"] or ("" if digest else "latest"), digest)
 
 
 def _with_registry(text: str) -> str:
-    """The engine's own rule: what stands before the first slash is a registry if it looks like a host."""
+    """The engine's own rule: the part before the first slash is a registry if it looks like a host."""
     first, slash, rest = text.partition("/")
     if slash and (re.search(r"[.:]", first) or first == "localhost" or first != first.lower()):
         return f"{HUB if first in _HUB_ALIASES else first}/{_in_library(first, rest)}"
@@ -61,7 +61,7 @@ def _in_library(registry: str, path: str) -> str:
 
 @dataclass(frozen=True)
 class Pattern:
-    """Images that a setting allows: all below `prefix`, or `repository` in any version or in the one named."""
+    """Images that a setting allows: all below `prefix`, or `repository` in any version or in one."""
 
     prefix: str = ""
     repository: str = ""
@@ -75,7 +75,7 @@ class Pattern:
     def allows(self, reference: Reference) -> bool:
         if self.prefix:
             return reference.repository.startswith(self.prefix)
-        # Where a reference has both, the engine goes by the digest: a tag alone must not let any of them pass.
+        # If a reference has both, the engine uses the digest; so a pattern with only a tag allows no digest.
         digest = self.digest or ("" if self.tag else reference.digest)
         wanted = (self.repository, self.tag or reference.tag, digest)
         return wanted == (reference.repository, reference.tag, reference.digest)
@@ -91,6 +91,6 @@ def pattern(text: str) -> Pattern:
 
 
 def registry_of(address: str) -> str:
-    """The registry in the address of a login: `https://index.docker.io/v1/` is docker.io."""
+    """The registry in the address of a login: docker.io for `https://index.docker.io/v1/`."""
     host = re.sub(r"^https?://", "", address).partition("/")[0] or HUB
     return HUB if host in _HUB_ALIASES else host

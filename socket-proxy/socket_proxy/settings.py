@@ -1,4 +1,4 @@
-"""The settings, from environment variables: typed, and all faults told at once."""
+"""The settings, from environment variables: typed, with all faults reported at once."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from socket_proxy import values
-from socket_proxy.host_path import is_below
-from socket_proxy.limits import Limits
-from socket_proxy.roles import ROLES, Role
+from socket_proxy.case import Limits
+from socket_proxy.mounts import is_below
+from socket_proxy.policy import ROLES, Role
 from socket_proxy.values import Address
 
 PREFIX = "DOCKER_PROXY_"
-CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")  # as Docker's own clients call them
+CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")  # the names that Docker's own clients use
 T = TypeVar("T")
 
-# Services of a site's Compose files, which other containers reach by these names.
+# Services of a site's Compose files; other containers reach them by these names.
 _SERVICES = (
     "client,conda,dind,flows,migrate,parent,podman,postgres,proxy,reaper,recovery,redis,registry,server,services,slurm,"
     "socket-proxy,storage,worker"
 )
 _NO_IMAGES = "write the images that this role may use, such as registry.example.org:5000/*"
-_NOBODY: frozenset[str] = frozenset()
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 class SettingsError(Exception):
-    """Raised with every fault, one line each, each with the setting's name and what to write instead."""
+    """Raised with all faults, one line each: the setting's name and what to write instead."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -51,8 +51,8 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Settings:
-    """`engine` is where the engine is, `certificates` the folder of those for one on a network, `user` the UID and GID
-    that a start as root changes to."""
+    """`engine` is the engine's address, `certificates` the folder of the client's certificate for an engine on a
+    network, `user` the UID and GID that a start as root changes to."""
 
     engine: Address
     certificates: str
@@ -62,7 +62,7 @@ class Settings:
     listeners: tuple[Listener, ...]
 
     def bind_paths(self) -> Iterator[tuple[str, str]]:
-        """Each allowed host path with the setting that allows it."""
+        """Pairs of a setting's name and a host path that it allows."""
         for listener in self.listeners:
             for path in listener.limits.bind_paths:
                 yield listener.limits.setting("BIND_PATHS"), path
@@ -70,15 +70,15 @@ class Settings:
 
 @dataclass
 class Reader:
-    """Reads variables and keeps every fault for the end."""
+    """Reads variables and collects the faults."""
 
     environment: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
-    known: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     def read(self, name: str, default: str, parse: Callable[[str], T], fallback: T) -> T:
-        """The parsed value; where it is faulty, the fault is kept and `fallback` stands in for it."""
-        self.known.append(name)
+        """The parsed value; if it is faulty, adds the fault and returns `fallback`."""
+        self.names.append(name)
         try:
             return parse(self.environment.get(name, "") or default)
         except ValueError as error:
@@ -88,18 +88,19 @@ class Reader:
     def number(self, name: str, default: int, low: int, high: int) -> int:
         return self.read(f"{PREFIX}{name}", str(default), values.whole(low, high), default)
 
-    def strangers(self) -> Iterator[str]:
+    def unknown(self) -> Iterator[str]:
         for name in sorted(self.environment):
-            if name.startswith(PREFIX) and name not in self.known:
-                near = difflib.get_close_matches(name, self.known, 1)
-                yield f"{name}: there is no such setting{f'; did you mean {near[0]}?' if near else ''}"
+            if name.startswith(PREFIX) and name not in self.names:
+                near = difflib.get_close_matches(name, self.names, 1)
+                yield f"{name}: unknown setting{f'; did you mean {near[0]}?' if near else ''}"
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """Raises SettingsError with every fault."""
+    """Raises SettingsError with all faults."""
     reader = Reader(environment)
     settings = parse(reader)
-    if faults := [*reader.faults, *_open_engine(settings), *_collisions(settings), *reader.strangers()]:
+    together = [*_engine_without_tls(settings), *_address_faults(settings), *_path_faults(settings)]
+    if faults := [*reader.faults, *together, *reader.unknown()]:
         raise SettingsError(faults)
     return settings
 
@@ -127,7 +128,7 @@ def _bounds(reader: Reader) -> Bounds:
 def _listeners(reader: Reader) -> tuple[Listener, ...]:
     site = reader.read("SITE", "", values.site, "")
     services = frozenset(_SERVICES.split(","))
-    reserved = services | reader.read(f"{PREFIX}RESERVED_NAMES", "", values.names("host"), _NOBODY)
+    reserved = services | reader.read(f"{PREFIX}RESERVED_NAMES", "", values.names("host"), _NO_NAMES)
     found = [_listener(reader, role, site, frozenset(map(str.casefold, reserved))) for role in ROLES.values()]
     return tuple(listener for listener in found if listener)
 
@@ -155,27 +156,30 @@ def _creation_limits(reader: Reader, limits: Limits) -> Limits:
     )
 
 
-def _open_engine(settings: Settings) -> Iterator[str]:
+def _engine_without_tls(settings: Settings) -> Iterator[str]:
     if settings.engine.port and not settings.certificates:
         yield (
-            f"{PREFIX}ENGINE_CERTIFICATES: an engine on a network is asked over TLS alone; write the directory that "
-            f"holds {', '.join(CERTIFICATES)}"
+            f"{PREFIX}ENGINE_CERTIFICATES: an engine on a network needs TLS; write the directory with "
+            f"{', '.join(CERTIFICATES)}"
         )
 
 
-def _collisions(settings: Settings) -> Iterator[str]:
+def _address_faults(settings: Settings) -> Iterator[str]:
     addresses = [listener.address for listener in settings.listeners]
     if not addresses:
         yield f"{PREFIX}WORKER_LISTEN: no role has an address; write one such as tcp://0.0.0.0:2375"
     for listener in settings.listeners:
         if addresses.count(listener.address) > 1:
-            yield f"{listener.limits.prefix}_LISTEN: {listener.address} is another role's address too"
-    sockets = [address.path for address in (settings.engine, *addresses)]
+            yield f"{listener.limits.prefix}_LISTEN: {listener.address} is also the address of another role"
+
+
+def _path_faults(settings: Settings) -> Iterator[str]:
+    addresses = (settings.engine, *(listener.address for listener in settings.listeners))
     for name, path in settings.bind_paths():
-        for socket in filter(None, sockets):
-            if is_below(socket, path):
-                yield f"{name}: {path!r} would open {socket}; write a directory made for the runs"
-        # Who may write to the outer one can move the inner one away, and put a link in its place.
+        for address in addresses:
+            if address.path and is_below(address.path, path):
+                yield f"{name}: {path!r} would give access to {address.path}; write a directory made for the runs"
+        # Anybody who may write to the outer one can replace the inner one with a link.
         for other, outer in settings.bind_paths():
             if outer != path and is_below(path, outer):
-                yield f"{name}: {path!r} lies in {outer!r}, which {other} has; write one of them alone"
+                yield f"{name}: {path!r} is inside {outer!r} of {other}; write only one of them"
