@@ -50,18 +50,17 @@ SERVER = Component(
     images=("postgres", "redis", "prefect"),
     sources=(
         "server/migrate.py",
-        "server/services.py",
+        "server/recovery",
         "server/services_health.py",
-        "server/small_server.py",
-        "client/recovery",
-        "client/service",
+        "server/sqlite_server.py",
+        "server/start_services.py",
     ),
 )
 REGISTRY = Component(
     "registry", "registry", images=("registry",), sources=("registry/collect-garbage.sh",), calls_api=False
 )
 STORAGE = Component("storage", "storage", images=("storage",), calls_api=False)
-FLOW_SOURCES = ("client/flows", "client/registrar")
+FLOW_SOURCES = ("client/flows", "client/launchers", "client/registrar")
 AGENT = Component(
     "agent",
     "agent",
@@ -76,11 +75,10 @@ WORKER_DOCKER = Component(
     sources=(
         *FLOW_SOURCES,
         *JOB_IMAGES,
-        "client/reaper",
-        "client/service",
         "worker-docker/proxy",
         "worker-docker/as-socket-group.sh",
         "worker-docker/docker_worker.py",
+        "worker-docker/reaper",
     ),
     sample="weather/weather_docker",
 )

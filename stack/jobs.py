@@ -38,8 +38,8 @@ def catalogue(path: Path, images: Mapping[str, str]) -> dict[str, Any]:
 
     One that names no image has that of `images`, which `make up` makes from its folder in client/algorithms.
     """
-    from flows.launching.errors import LaunchError
-    from flows.parent.catalogue import read_catalogue
+    from launchers.launching.errors import LaunchError
+    from launchers.parent.catalogue import read_catalogue
 
     if textfile.exists(path, WAY):
         textfile.read(path, "catalogue", WAY)  # so that a device or a pipe is refused before it is waited for
@@ -69,8 +69,8 @@ def faults(site: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _of_parent(site: Settings) -> Iterator[tuple[str, str]]:
-    from flows.containers.schema import parse_volume
-    from flows.parent.routing import route, sites
+    from launchers.containers.schema import parse_volume
+    from launchers.parent.routing import route, sites
 
     wrong = list(_refused("PARENT_SITES", sites, site.PARENT_SITES))
     yield from wrong
@@ -82,7 +82,7 @@ def _of_parent(site: Settings) -> Iterator[tuple[str, str]]:
 
 def _of_mounts(site: Settings) -> Iterator[tuple[str, str]]:
     """Volumes that could be, and that no engine of this site would mount."""
-    from flows.containers.schema import parse_volume
+    from launchers.containers.schema import parse_volume
 
     volumes = [parse_volume(volume) for volume in site.PARENT_VOLUMES]
     targets = [volume.target for volume in volumes]
@@ -102,7 +102,7 @@ def _refused(key: str, check: Callable[[Any], object], value: object) -> Iterato
 
 
 def _of_cluster(site: Settings) -> Iterator[tuple[str, str]]:
-    from flows.slurm_jobs.schema import SlurmParams
+    from launchers.slurm_jobs.schema import SlurmParams
     from pydantic import ValidationError
 
     asked = {name: getattr(site, key) for name, key in SLURM.items()}

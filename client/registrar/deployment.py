@@ -22,6 +22,7 @@ from pydantic_core import to_jsonable_python
 
 from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError, nearest
+from registrar.moved import new_entrypoint
 from registrar.outcome import MADE, REMOVED, Outcome, changed, differences
 from registrar.record import Record
 from registrar.schedule import Schedules
@@ -57,7 +58,8 @@ def load(entry: Deployment) -> FlowDeployment:
     if not colon or not path.endswith(".py"):
         raise RegistrarError(f"{where}: write path/to/file.py:function")
     if not Path(path).is_file():
-        raise RegistrarError(f"{where}: no such file")
+        new = new_entrypoint(entry.entrypoint)
+        raise RegistrarError(f"{where}: this flow has moved; write {new}" if new else f"{where}: no such file")
     try:
         return FlowDeployment(entry, flow_at(entry.entrypoint))
     except MissingFlowError:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from flows.parent.catalogue import Algorithm, read_catalogue
-from flows.parent.job_config import JobConfig, read_job_config
-from flows.parent.routing import ENVIRONMENTS, Route, route
+from launchers.parent.catalogue import Algorithm, read_catalogue
+from launchers.parent.job_config import JobConfig, read_job_config
+from launchers.parent.routing import ENVIRONMENTS, Route, route
 
 from stack import images
 from stack.cli import main

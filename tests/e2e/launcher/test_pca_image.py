@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flows.launching.run_identity import RunIdentity
+from launchers.launching.run_identity import RunIdentity
 
 from stack import images
 from stack.context import bases

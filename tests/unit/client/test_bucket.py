@@ -26,17 +26,19 @@ class TestVersion:
         (tmp_path / "flows" / "sub" / "b.py").write_text("b")
         return tmp_path / "flows"
 
-    def test_is_of_the_content_alone(self, source: Path) -> None:
-        before = bucket.version(source)
+    def test_is_of_the_content_alone(self, source: Path, tmp_path: Path) -> None:
+        before = bucket.version(push(source))
         (source / "__pycache__").mkdir()
         (source / "__pycache__" / "a.pyc").write_text("cached")
         (source / "a.py").touch()
-        assert bucket.version(source.rename(source.with_name("elsewhere"))) == before
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        assert bucket.version(push(source.rename(elsewhere / "flows"))) == before
         assert len(before) == 12
 
     @pytest.mark.parametrize("change", ["content", "name", "gone", "boundary"])
     def test_changes_with_it(self, source: Path, change: str) -> None:
-        before = bucket.version(source)
+        before = bucket.version(push(source))
         if change == "content":
             (source / "a.py").write_text("A")
         elif change == "name":
@@ -46,7 +48,7 @@ class TestVersion:
         else:
             (source / "a.py").rename(source / "a.p")
             (source / "a.p").write_text("ya")
-        assert bucket.version(source) != before
+        assert bucket.version(push(source)) != before
 
     def test_deployment_files_may_name_it(self, source: Path, tmp_path: Path) -> None:
         file = tmp_path / "prefect.yaml"
@@ -55,7 +57,7 @@ class TestVersion:
         )
         file.write_text(text + "work_pool: {name: p}}\n")
         [read] = deployment_file.read(file, bucket.environment(push(source)))
-        assert read.version == bucket.version(source)
+        assert read.version == bucket.version(push(source))
 
 
 def test_what_a_push_lacks_is_named(tmp_path: Path) -> None:

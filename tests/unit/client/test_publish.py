@@ -129,4 +129,4 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
     assert publish.main([str(tmp_path / "none"), str(tmp_path / "target")]) == 1
     assert capsys.readouterr().err == f"publish.source: {tmp_path / 'none'}: no such folder\n"
     assert publish.main([]) == 2
-    assert capsys.readouterr().err == "usage: python -m registrar.publish SOURCE TARGET\n"
+    assert capsys.readouterr().err == "usage: python -m registrar.publish SOURCE TARGET [BESIDE ...]\n"

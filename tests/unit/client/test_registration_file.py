@@ -80,7 +80,7 @@ def test_every_fault_is_named_at_once() -> None:
 
 def test_an_unknown_key_like_no_other_lists_the_known_ones() -> None:
     assert registration_faults("publish: {source: a, target: b, zzz: c}") == [
-        "publish.zzz: unknown key; known: source, target"
+        "publish.zzz: unknown key; known: beside, source, target"
     ]
 
 

@@ -4,9 +4,9 @@ import shlex
 from typing import Any
 
 import pytest
-from flows.containers.schema import PARAMS_TARGET, DockerParams, Volume, parse_volume, size_in_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from launchers.containers.schema import PARAMS_TARGET, DockerParams, Volume, parse_volume, size_in_bytes
 from pydantic import ValidationError
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.parent.catalogue import Algorithm, Catalogue, faults, read_catalogue
+from launchers.launching.errors import LaunchError
+from launchers.parent.catalogue import Algorithm, Catalogue, faults, read_catalogue
 
 WHOLE = """\
 algorithms:

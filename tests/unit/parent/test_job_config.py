@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.parent.job_config import JobConfig, SlurmJobs, read_job_config
-from flows.parent.routing import SITES
+from launchers.launching.errors import LaunchError
+from launchers.parent.job_config import JobConfig, SlurmJobs, read_job_config
+from launchers.parent.routing import SITES
 
 # As installations of before have it.
 OLDER = """\

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.parent.catalogue import Algorithm, Catalogue
-from flows.parent.job_config import CondaJobs, ContainerJobs, JobConfig, SlurmJobs
-from flows.parent.plan import PlannedStep, plan
-from flows.parent.step import Step
+from launchers.launching.errors import LaunchError
+from launchers.parent.catalogue import Algorithm, Catalogue
+from launchers.parent.job_config import CondaJobs, ContainerJobs, JobConfig, SlurmJobs
+from launchers.parent.plan import PlannedStep, plan
+from launchers.parent.step import Step
 
 CATALOGUE = Catalogue(
     algorithms={
