@@ -1,6 +1,9 @@
-"""What steps are made of: the catalogue of algorithms, and job details, each checked by the flows that read it."""
+"""What steps are made of: the catalogue of algorithms, and job details, each checked by the flows that read it.
 
-import sys
+The package `launchers` is in client/, which `render.py` puts on the path. No module that is imported from it here
+imports Prefect.
+"""
+
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,8 +14,6 @@ from stack.errors import SiteError
 from stack.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
-# None of the modules that are imported from there below imports Prefect.
-FLOWS = str(REPO / "client")
 EXAMPLE = REPO / "catalogue.example.yml"
 WAY = "in PARENT_CATALOGUE"  # to name another
 
@@ -28,9 +29,6 @@ SLURM = {
     "work_dir": "SLURM_WORK_DIR",
     "poll_seconds": "SLURM_POLL_SECONDS",
 }
-
-if FLOWS not in sys.path:
-    sys.path.append(FLOWS)
 
 
 def catalogue(path: Path, images: Mapping[str, str]) -> dict[str, Any]:
