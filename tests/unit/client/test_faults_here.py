@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from registrar import register
 from registrar.errors import RegistrarError
+from registrar.moved import MOVED
 from registrar.registration import Registration
 
 FLOW = """
@@ -119,6 +120,14 @@ def test_entrypoints_are_checked() -> None:
         "deployment a: entrypoint: broken.py:f: cannot be imported: OSError: no disk",
         "deployment a: entrypoint: syntax.py:f: cannot be imported: SyntaxError: invalid syntax (syntax.py, line 1)",
         "deployment a: entrypoint: plain.py:count: the file has no flow 'count'",
+    ]
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_an_entrypoint_that_has_moved_is_named_with_its_new_place(old: str, new: str) -> None:
+    assert load_faults({"entrypoint": f"{old}:launch"}, {"entrypoint": f"./{old}:launch"}) == [
+        f"deployment a: entrypoint: {old}:launch: this flow has moved; write {new}:launch",
+        f"deployment a: entrypoint: ./{old}:launch: this flow has moved; write {new}:launch",
     ]
 
 
