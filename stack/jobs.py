@@ -67,22 +67,22 @@ def faults(site: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _of_parent(site: Settings) -> Iterator[tuple[str, str]]:
-    from launchers.containers.schema import parse_volume
+    from launchers.containers.schema import Volume
     from launchers.parent.routing import route, sites
 
     wrong = list(_refused("PARENT_SITES", sites, site.PARENT_SITES))
     yield from wrong
     if not wrong and (warning := route(site.PARENT_HPC_TYPE, sites(site.PARENT_SITES)).warning):
         yield "PARENT_HPC_TYPE", warning
-    refused = [fault for volume in site.PARENT_VOLUMES for fault in _refused("PARENT_VOLUMES", parse_volume, volume)]
+    refused = [fault for volume in site.PARENT_VOLUMES for fault in _refused("PARENT_VOLUMES", Volume, volume)]
     yield from refused or _of_mounts(site)
 
 
 def _of_mounts(site: Settings) -> Iterator[tuple[str, str]]:
     """Volumes that could be, and that no engine of this site would mount."""
-    from launchers.containers.schema import parse_volume
+    from launchers.containers.schema import Volume
 
-    volumes = [parse_volume(volume) for volume in site.PARENT_VOLUMES]
+    volumes = [Volume(volume) for volume in site.PARENT_VOLUMES]
     targets = [volume.target for volume in volumes]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
         yield "PARENT_VOLUMES", f"{target} stands twice as the target"

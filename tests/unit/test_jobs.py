@@ -121,7 +121,7 @@ algorithms:
         f"{path}: algorithms.b.image_tag: should be a valid string, and is 1.4; put it in quotes",
         f"{path}: algorithms.b.tasks.train: '../b.py' is no path below the algorithm's folder: write for example "
         "train.py",
-        f"{path}: algorithms.c.memory: 'lots' is no size: write a number and k, m or g, for example 512m",
+        f"{path}: algorithms.c.memory: 'lots' is not a size: write a number and k, m or g, for example 512m",
         f"{path}: algorithms.c.tasks: is missing",
     ]
 

@@ -12,7 +12,7 @@ from launchers.containers.engine import Engine
 from launchers.containers.errors import EngineError
 from launchers.containers.output import records
 from launchers.containers.paths import HostPath
-from launchers.containers.schema import DockerParams, size_in_bytes
+from launchers.containers.schema import DockerParams
 from launchers.launching.errors import LaunchError
 from launchers.launching.lines import Record
 from launchers.launching.output_log import Log, last_lines
@@ -128,11 +128,11 @@ def _bind(host: HostPath, target: str) -> dict[str, Any]:
 def _limits(params: DockerParams) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     if params.memory:
-        limits["Memory"] = limits["MemorySwap"] = size_in_bytes(params.memory)
+        limits["Memory"] = limits["MemorySwap"] = params.memory.bytes
     if params.cpus is not None:
         limits["NanoCpus"] = round(params.cpus * 1e9)
     if params.shm_size:
-        limits["ShmSize"] = size_in_bytes(params.shm_size)
+        limits["ShmSize"] = params.shm_size.bytes
     if params.gpus:
         limits["DeviceRequests"] = [{"Capabilities": [["gpu"]], **_gpu_choice(params.gpus)}]
     return limits

@@ -23,7 +23,7 @@ from launchers.containers.errors import EngineError
 from launchers.containers.own_container import own_mounts
 from launchers.containers.paths import HostPath, Mount, own_path, volume_path
 from launchers.containers.registry_login import registry_login
-from launchers.containers.schema import PARAMS_TARGET, DockerParams, parse_volume
+from launchers.containers.schema import PARAMS_TARGET, DockerParams, Volume
 from launchers.containers.site_env import SiteEnv
 from launchers.launching.errors import LaunchError
 from launchers.launching.output_log import Log, OutputLog
@@ -96,11 +96,10 @@ class Launch:
     def _binds(self, path: str) -> list[tuple[HostPath, str]]:
         """The mounts of the new container: the volumes asked for, and the parameters file, read only."""
         mounts = own_mounts(self.engine)
-        binds = [self._volume(text, mounts) for text in self.params.volumes]
+        binds = [self._volume(volume, mounts) for volume in self.params.volumes]
         return [*binds, (replace(own_path(path, mounts), writable=False), PARAMS_TARGET)]
 
-    def _volume(self, text: str, mounts: list[Mount] | None) -> tuple[HostPath, str]:
-        volume = parse_volume(text)
+    def _volume(self, volume: Volume, mounts: list[Mount] | None) -> tuple[HostPath, str]:
         source = os.path.realpath(volume.source)
         host = volume_path(source, mounts, self.site.host_paths)
         if host.visible and not Path(source).exists():  # Podman would make it, empty

@@ -29,7 +29,7 @@ class Algorithm(Section):
     image_tag: str = ""
     conda_env: str = ""
     folder: str = Field(default="", description="Below the site's code_dir; empty: the algorithm's name.")
-    memory: Size = Field(default="", description="For example 4g; empty: the environment's own limit.")
+    memory: Size = Field(default=Size(""), description="For example 4g; empty: the environment's own limit.")
     cpus: Annotated[float, Field(gt=0)] | None = None
     gpus: str = ""
     tasks: dict[str, Script] = Field(min_length=1)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from launchers.conda_envs.schema import CondaParams
-from launchers.containers.schema import DockerParams, size_in_bytes
+from launchers.containers.schema import DockerParams
 from launchers.launching.errors import LaunchError
 from launchers.parent.catalogue import Algorithm
 from launchers.parent.job_config import JobConfig
@@ -89,7 +89,7 @@ def slurm(job: Job) -> dict[str, Any]:
         conda_env_name=job.conda_env,
         python_file_name=job.script_in(site.code_dir),
         params=job.step.params,
-        memory=f"{math.ceil(size_in_bytes(job.algorithm.memory) / 2**20)}M" if job.algorithm.memory else "",
+        memory=f"{math.ceil(job.algorithm.memory.bytes / 2**20)}M" if job.algorithm.memory else "",
         cpus=math.ceil(job.algorithm.cpus) if job.algorithm.cpus else None,
         gpus=job.algorithm.gpus,
         **site.model_dump(exclude={"code_dir"}),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from launchers.containers.schema import parse_volume
+from launchers.containers.schema import Volume
 from launchers.parent.document import Section, read
 from launchers.parent.routing import SITES, sites
 
@@ -21,11 +21,6 @@ def _names(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         raise ValueError(f"{value!r} is no list: write for example [debug, regular]") from None
-
-
-def _volume(text: str) -> str:
-    parse_volume(text)
-    return text
 
 
 Names = Annotated[list[str], BeforeValidator(_names)]
@@ -42,7 +37,7 @@ class CondaJobs(Section):
 class ContainerJobs(Section):
     """Jobs in containers, on Docker and on Podman."""
 
-    volumes: list[Annotated[str, AfterValidator(_volume)]] = Field(default=[])
+    volumes: list[Volume] = Field(default=[])
     network: str = ""
 
 

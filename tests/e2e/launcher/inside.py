@@ -10,7 +10,7 @@ import uuid
 
 from launchers.containers.engine import connect
 from launchers.containers.launch import Launch
-from launchers.containers.schema import DockerParams
+from launchers.containers.schema import DockerParams, Volume
 from launchers.containers.site_env import read_site_env
 from launchers.launching.errors import LaunchError
 from launchers.launching.run_identity import RunIdentity
@@ -21,7 +21,7 @@ params = DockerParams(
     image_name=os.environ["IMAGE_NAME"],
     image_tag=os.environ["IMAGE_TAG"],
     command=sys.argv[1:],
-    volumes=os.environ["VOLUMES"].split(),
+    volumes=[Volume(text) for text in os.environ["VOLUMES"].split()],
 )
 try:
     with connect() as engine:
