@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from launchers.launching.nearest import nearest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
@@ -21,7 +22,7 @@ from prefect.utilities.templating import resolve_block_document_references, reso
 from pydantic_core import to_jsonable_python
 
 from registrar.deployment_file import Deployment
-from registrar.errors import RegistrarError, nearest
+from registrar.errors import RegistrarError
 from registrar.moved import new_entrypoint
 from registrar.outcome import MADE, REMOVED, Outcome, changed, differences
 from registrar.record import Record

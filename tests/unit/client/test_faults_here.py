@@ -71,7 +71,7 @@ def test_blocks_are_checked_against_their_types_and_no_value_is_told() -> None:
         {"type": "docker-registry-credentials", "name": "e", "values": {"username": "u"}},
         {"type": "registrar-record", "name": "f"},
     ]
-    assert [line.partition("; known:")[0] for line in faults(blocks=blocks)] == [
+    assert [line.partition(" (known:")[0] for line in faults(blocks=blocks)] == [
         "block local-file-sytem/a: type: unknown block type; did you mean 'local-file-system'?",
         "block local-file-system/b: values.basepat: unknown key; did you mean 'basepath'?",
         "block local-file-system/c: values: expected str, bytes or os.PathLike object, not list",
@@ -135,7 +135,7 @@ def test_a_flow_may_import_what_only_its_workers_have() -> None:
     Path("count.py").write_text("import no_such_package\n" + FLOW)
     write({"entrypoint": "count.py:count", "parameters": {"day": 2}})
     assert faults(deployments=["prefect.yaml"]) == [
-        "deployment count/a: parameters.day: the flow has no such parameter; did you mean 'days'?"
+        "deployment count/a: parameters.day: the flow has no such parameter; did you mean 'days'? (known: days, names)"
     ]
 
 
@@ -148,7 +148,7 @@ def test_parameters_are_checked_against_the_flow() -> None:
         {"name": "e", "entrypoint": "count.py:count", "parameters": {"days": "x"}, "enforce_parameter_schema": False},
     )
     assert faults(deployments=["prefect.yaml"]) == [
-        "deployment count/a: parameters.dyas: the flow has no such parameter; did you mean 'days'?",
+        "deployment count/a: parameters.dyas: the flow has no such parameter; did you mean 'days'? (known: days, names)",
         "deployment count/b: parameters: days: 'two' is not of type 'integer'",
         "deployment count/b: parameters: names[0]: 1 is not of type 'string'",
         "deployment count/c: schedules[0].parameters: names: 4 is not of type 'array'",

@@ -68,7 +68,7 @@ def test_an_empty_file_is_a_site_of_conda(file: Path) -> None:
         ),
         (
             "container: {volumes: [data:/data]}",
-            "container.volumes.0: volume 'data:/data': 'data' is not an absolute path",
+            "container.volumes[0]: volume 'data:/data': 'data' is not an absolute path",
         ),
     ],
 )
