@@ -15,11 +15,10 @@ PREFECT_USER = "1000:1000"
 SOURCES = (
     *FLOW_SOURCES,
     *JOB_IMAGES,
-    "client/reaper",
-    "client/service",
     "socket-proxy",
     "worker-docker/as-socket-group.sh",
     "worker-docker/docker_worker.py",
+    "worker-docker/reaper",
 )
 
 
