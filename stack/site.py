@@ -16,7 +16,7 @@ from stack.components import credentials, processworkers
 from stack.components.component import AGENT, ALL, CLIENT, Component, chosen
 from stack.components.context import context
 from stack.components.settings import Settings
-from stack.core.errors import SiteError
+from stack.core.errors import SiteError, all_of
 from stack.core.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
 from stack.core.repo import REPO
 from stack.load import document, envfile
@@ -65,7 +65,11 @@ def load(env_path: Path, root: Path) -> Site:
     given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
     env, checked, made = complete.complete(given, validate(given))
     names = context(checked) | {"SCHEDULES": {}}
-    schedules_, catalogue = _all_of(lambda: _schedules(env, checked, names), lambda: _catalogue(env, checked, names))
+    readers: tuple[Callable[[], Any], ...] = (
+        lambda: _schedules(env, checked, names),
+        lambda: _catalogue(env, checked, names),
+    )
+    schedules_, catalogue = all_of(readers)
     names |= {"SCHEDULES": schedules_, "CATALOGUE": catalogue}
     plan = [_env_file(env, root), *_component_files(checked, root, names), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
@@ -88,20 +92,6 @@ def _first(env_path: Path, root: Path) -> EnvFile:
             f"--env, or remove {root / RECORD} to begin another site there"
         )
     return envfile.parse(env_path, example.env_example())
-
-
-def _all_of(*steps: Callable[[], Any]) -> list[Any]:
-    """What each step makes. Raises SiteError with the faults of all, not of the first alone."""
-    made: list[Any] = []
-    faults: list[str] = []
-    for step in steps:
-        try:
-            made.append(step())
-        except SiteError as error:
-            faults += error.faults
-    if faults:
-        raise SiteError(*faults)
-    return made
 
 
 def _spare_others(root: Path, env: File, changes: list[Change]) -> None:
@@ -160,10 +150,9 @@ def _picture(rendered: list[File], site: Settings) -> File:
 
 def _rendered(component: Component, secrets: list[File], names: dict[str, object]) -> list[File]:
     """Compose's file is the last: its containers carry a digest of the files that are mounted into them."""
-    mounted = [name for name in templates.of(component) if templates.target(name) != component.compose_path]
-    texts = {name: templates.render(name, names) for name in mounted}
-    # A template that says nothing makes no file: its part of the component was not asked for.
-    read = [_file(templates.target(name), text) for name, text in texts.items() if text.strip()] + secrets
+    texts = {path: templates.render(f"{path}{templates.SUFFIX}", names) for path in component.rendered}
+    # A template with empty output makes no file: its part of the component is not selected.
+    read = [_file(path, text) for path, text in texts.items() if text.strip()] + secrets
     digests = {"DIGEST": _digest(read), "DIGESTS": {file.path: _digest([file]) for file in read}}
     names = names | digests | {"SECRETS": [Path(file.path).name for file in read if file.is_secret]}
     text = templates.render(f"{component.compose_path}{templates.SUFFIX}", names)

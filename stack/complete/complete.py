@@ -1,4 +1,4 @@
-"""Secrets: made once with the system's cryptographic generator, kept in `.env`, never made again."""
+"""Secrets: made once by the system's cryptographic generator, and kept in `.env` from then on."""
 
 import secrets
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def _login() -> str:
 
 
 def _needed(site: Settings) -> dict[str, Callable[[], str]]:
-    """The secrets that the chosen components use, each with its maker."""
+    """The secrets that the chosen components use, each with the function that makes it."""
     here = chosen(site.COMPONENTS)
     makers: dict[str, Callable[[], str]] = {}
     if SERVER in here and site.SERVER_AUTH:
@@ -37,7 +37,7 @@ def _needed(site: Settings) -> dict[str, Callable[[], str]]:
 
 
 def complete(env: EnvFile, site: Settings) -> tuple[EnvFile, Settings, list[str]]:
-    """The file and settings with every empty secret filled, and the keys that were."""
+    """The file and settings with every empty secret filled in, and the keys of those secrets."""
     made = {key: make() for key, make in _needed(site).items() if not getattr(site, key)}
     if not made:
         return env, site, []

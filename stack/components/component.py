@@ -11,7 +11,8 @@ OVERRIDE = "compose.override.yaml"  # the user's own, which Compose merges with 
 class Component:
     """What a name in COMPONENTS stands for.
 
-    `folder` holds its files in the repo and in the output; `templates` are those files below it that are rendered;
+    `folder` holds its files in the repo and in the output; `templates` are those files below it that are rendered,
+    besides the Compose file and without the variant in their names;
     `sources` are the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of.
     `sample` is the deployment that `up` runs once to show that the component works.
     Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
@@ -22,6 +23,7 @@ class Component:
     folder: str
     images: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
     variant: str = ""
     sample: str = ""
     calls_api: bool = True
@@ -34,6 +36,14 @@ class Component:
         """What the component calls its file of this name in the folder, which may be another component's too."""
         stem, dot, suffix = name.rpartition(".")
         return f"{stem}.{self.variant}{dot}{suffix}" if self.variant else name
+
+    @property
+    def rendered(self) -> tuple[str, ...]:
+        """The paths of its rendered files, without the Compose file.
+
+        Declared and not listed from templates/: otherwise a missing template would remove its file from a site.
+        """
+        return tuple(f"{self.folder}/{self.file(name)}" for name in self.templates)
 
     @property
     def compose_file(self) -> str:
@@ -58,7 +68,12 @@ SERVER = Component(
     ),
 )
 REGISTRY = Component(
-    "registry", "registry", images=("registry",), sources=("registry/collect-garbage.sh",), calls_api=False
+    "registry",
+    "registry",
+    images=("registry",),
+    sources=("registry/collect-garbage.sh",),
+    templates=("secrets/config.yml",),
+    calls_api=False,
 )
 STORAGE = Component("storage", "storage", images=("storage",), calls_api=False)
 FLOW_SOURCES = ("client/flows", "client/registrar")
@@ -67,6 +82,7 @@ AGENT = Component(
     "agent",
     images=("flows",),
     sources=(*FLOW_SOURCES, "agent/process_worker.py"),
+    templates=("base-job-template.json", "catalogue.yml", "config.yml"),
     sample="weather/weather",
 )
 WORKER_DOCKER = Component(
@@ -82,6 +98,7 @@ WORKER_DOCKER = Component(
         "worker-docker/as-socket-group.sh",
         "worker-docker/docker_worker.py",
     ),
+    templates=("base-job-template.json",),
     sample="weather/weather_docker",
 )
 WORKER_DIND = Component(
@@ -89,6 +106,7 @@ WORKER_DIND = Component(
     WORKER_DOCKER.folder,
     images=("flows", "worker-docker", "dind"),
     sources=WORKER_DOCKER.sources,
+    templates=WORKER_DOCKER.templates,
     variant="dind",
     sample="weather/weather_dind",
 )
@@ -97,9 +115,26 @@ WORKER_PODMAN = Component(
     "worker-podman",
     images=("flows", "worker-podman", "podman"),
     sources=WORKER_DOCKER.sources,
+    templates=WORKER_DOCKER.templates,
     sample="weather/weather_podman",
 )
-CLIENT = Component("client", "client", images=("flows",), sources=(*FLOW_SOURCES, "client/deployments"))
+CLIENT = Component(
+    "client",
+    "client",
+    images=("flows",),
+    sources=(*FLOW_SOURCES, "client/deployments"),
+    templates=(
+        "pools/dind.json",
+        "pools/docker.json",
+        "pools/podman.json",
+        "pools/process.json",
+        "prefect-dind.yaml",
+        "prefect-docker.yaml",
+        "prefect-podman.yaml",
+        "prefect.yaml",
+        "registration.yaml",
+    ),
+)
 
 # What AGENT_POOLS may name: the pools whose runs are processes, each with workers of its own in agent/.
 PROCESS_POOLS: tuple[str, ...] = ("agent", "parent", "conda", "slurm")

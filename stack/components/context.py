@@ -23,7 +23,7 @@ def context(site: Settings) -> dict[str, Any]:
         "PROJECT": {component.name: component.project(site.SITE) for component in ALL},
         "IMAGE": image,
         "RUNNING": names,
-        "PROCESS_API_URL": site.PREFECT_API_URL or f"http://127.0.0.1:{site.SERVER_PORT}/api",
+        "PROCESS_API_URL": addresses.api_url_of_processes(site),
         "API_URL": addresses.api_url(site),
         "UI_API_URL": site.SERVER_UI_API_URL or "/api",
         "LOGIN_REQUIRED": bool(site.PREFECT_API_AUTH_STRING) and site.SERVER_AUTH,

@@ -74,7 +74,7 @@ def _htpasswd(site: Settings, root: Path) -> str:
     try:
         before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     except OSError as error:
-        raise SiteError(f"{path}: cannot be read ({error.strerror}); mend its owner or mode") from None
+        raise SiteError(f"{path}: cannot be read ({error.strerror}); correct its owner or mode") from None
     return htpasswd(registry.users(site), before)
 
 

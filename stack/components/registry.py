@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from stack.components.component import REGISTRY, chosen
 from stack.components.settings import Settings
 from stack.core.repo import LOCAL
+from stack.core.url import callable_here, host_port, http
 
 # What the engine mounts or installs as its certs.d: HOST:PORT/ca.crt, read by Docker and Podman alike.
 CERTS = ".site/certs.d"
@@ -17,11 +18,11 @@ BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
 
 def address(site: Settings) -> str:
     """HOST:PORT, with which the names of its images begin: the same for every engine, on every machine."""
-    return f"{site.REGISTRY_HOST}:{site.REGISTRY_PORT}"
+    return host_port(site.REGISTRY_HOST, site.REGISTRY_PORT)
 
 
 def url(site: Settings) -> str:
-    return f"{'https' if site.REGISTRY_TLS else 'http'}://{address(site)}"
+    return http(site.REGISTRY_HOST, site.REGISTRY_PORT, tls=site.REGISTRY_TLS)
 
 
 def is_here(site: Settings) -> bool:
@@ -65,8 +66,8 @@ def host_address(site: Settings) -> str:
     bound = ip_address(site.REGISTRY_BIND)
     if not (bound.is_loopback or bound.is_unspecified):
         return str(bound)
-    local, unspecified = ("127.0.0.1", "0.0.0.0") if bound.version == 4 else ("::1", "::")
-    return unspecified if site.REGISTRY_TLS else local
+    unspecified = "0.0.0.0" if bound.version == 4 else "::"
+    return unspecified if site.REGISTRY_TLS else callable_here(unspecified)
 
 
 def users(site: Settings) -> dict[str, str]:

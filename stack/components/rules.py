@@ -10,8 +10,8 @@ from itertools import combinations
 from pathlib import Path
 
 from stack.check import jobs
-from stack.components import processworkers, storage
-from stack.components.component import AGENT, PROCESS_POOLS, WORKERS, chosen
+from stack.components import processworkers, services, storage
+from stack.components.component import AGENT, PROCESS_POOLS, REGISTRY, WORKERS, chosen
 from stack.components.settings import KEYS, Settings, fault
 from stack.core import lock
 from stack.load import textfile
@@ -20,8 +20,6 @@ from stack.render import kubernetes
 
 # Networks that every engine has under these names, so a site's network cannot be called so.
 RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
-# Those that have a name on the site's own network.
-SERVICES = {"server", "services", "worker", "parent", "conda", "slurm", "client", "reaper", "dind", "storage"}
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
 
 # The components that listen on a port of this machine.
@@ -142,7 +140,7 @@ def an_image_has_workers(env: EnvFile, settings: Settings) -> Iterator[str]:
 
 
 def registry_has_its_name(env: EnvFile, settings: Settings) -> Iterator[str]:
-    if settings.REGISTRY_HOST in SERVICES:
+    if services.is_of_another(settings.REGISTRY_HOST, settings.SITE, REGISTRY):
         yield fault(env, "REGISTRY_HOST", "on the site's network this is the name of another service; choose another")
 
 
@@ -358,7 +356,7 @@ RULES: dict[Check, tuple[str, ...]] = {
     ),
     a_bucket_is_reached: ("COMPONENTS", "CLIENT_STORAGE", "STORAGE_S3_URL", "STORAGE_SECRET_KEY"),
     an_image_has_workers: ("COMPONENTS", "CLIENT_STORAGE"),
-    registry_has_its_name: ("REGISTRY_HOST",),
+    registry_has_its_name: ("REGISTRY_HOST", "SITE"),
     pools_differ: ("COMPONENTS", "AGENT_POOLS", *POOLS),
     registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
     registry_certificate_is_used: ("REGISTRY_TLS",),

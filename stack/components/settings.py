@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 from stack.components.component import KNOWN
 from stack.core.errors import SiteError
-from stack.load.envfile import EnvFile, nearest
+from stack.core.nearest import advice
+from stack.load.envfile import EnvFile
 from stack.settings import values
 
 MAX_SHOWN = 200  # characters; a fault is one line, and does not repeat a longer value
@@ -627,11 +628,10 @@ def fault(env: EnvFile, key: str, reason: str, instead: str | None = None) -> st
     value = assignment.value if assignment else ""
     if value and (is_secret(key) or len(value) > MAX_SHOWN):
         value = "..."
-    advice = KEYS[key].example if instead is None else instead
-    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={advice}"
+    right = KEYS[key].example if instead is None else instead
+    return f"{env.where(key)}: {key}={value}: {reason}; write for example {key}={right}"
 
 
 def _unknown(env: EnvFile, key: str) -> str:
-    close = nearest(key, list(KEYS))
-    advice = f"did you mean {close}?" if close else "delete the line; .env.example lists every setting"
-    return f"{env.where(key)}: {key} is no setting; {advice}"
+    instead = advice(key, KEYS, otherwise="delete the line; .env.example lists every setting")
+    return f"{env.where(key)}: {key} is not a setting; {instead}"

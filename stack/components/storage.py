@@ -2,6 +2,7 @@
 
 from stack.components.component import STORAGE, chosen
 from stack.components.settings import Settings
+from stack.core.url import callable_here, http
 
 PORT_INSIDE = 8333
 # The block that results go to, of the type that fits.
@@ -26,7 +27,12 @@ def is_here(site: Settings) -> bool:
 
 def url(site: Settings) -> str:
     """The S3 server as containers reach it: its name has a dot, for resolvers that pass on no other."""
-    return site.STORAGE_S3_URL or f"http://storage.{site.SITE}:{PORT_INSIDE}"
+    return site.STORAGE_S3_URL or http(f"storage.{site.SITE}", PORT_INSIDE)
+
+
+def url_here(site: Settings) -> str:
+    """The S3 server as this machine, and not a container on it, reaches it."""
+    return site.STORAGE_S3_URL or http(callable_here(site.STORAGE_BIND), site.STORAGE_PORT)
 
 
 def block_type(site: Settings) -> str:

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from stack.components import processworkers
+from stack.components import addresses, processworkers
 from stack.components.component import AGENT, CLIENT, SERVER
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
@@ -130,7 +130,7 @@ def _tool(name: str) -> str:
 
 
 def _api_url(site: Site) -> str:
-    return site.settings.PREFECT_API_URL or f"http://127.0.0.1:{site.settings.SERVER_PORT}/api"
+    return addresses.api_url_of_processes(site.settings)
 
 
 def _wait(site: Site, what: str, url: str) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack.components import registry
+from stack.components import addresses, registry
 from stack.components.component import ALL, CLIENT, SERVER, WORKERS
 from stack.components.context import bases
 from stack.core.repo import REPO
@@ -94,9 +94,6 @@ def _say_ui(site: Site) -> None:
         print(f"this machine works for {site.settings.PREFECT_API_URL}")
     if SERVER not in site.components:
         return
-    host = (
-        "localhost" if site.settings.SERVER_BIND in ("127.0.0.1", "0.0.0.0", "::", "::1") else site.settings.SERVER_BIND
-    )
-    print(f"the UI is at http://{host}:{site.settings.SERVER_PORT}")
+    print(f"the UI is at {addresses.ui_url(site.settings)}")
     if site.settings.SERVER_AUTH:
         print("log in with the user:password in PREFECT_API_AUTH_STRING of .env")
