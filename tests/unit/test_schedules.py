@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack.check import schedule
+from stack.check import schedule, schedules
 from stack.cli import main
 from tests.sites import REPO
 from tests.unit.tree import tree
@@ -320,3 +320,13 @@ def test_what_is_slow_to_import_waits_until_a_schedule_needs_it(text: str, loade
     command = [sys.executable, "-c", code, "--output", str(root)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     assert set(done.stdout.splitlines()[-1].split()) == loaded
+
+
+def test_each_schedule_is_examined_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    examine = schedule.examine
+    monkeypatch.setattr(schedule, "examine", lambda entry: (seen.append(entry), examine(entry))[1])
+    (tmp_path / "schedules.yml").write_text("weather: [{interval: 60}, {interval: 70}]\nflights: [{interval: 60}]\n")
+    read = schedules.load(tmp_path / "schedules.yml", ["weather", "flights"])
+    assert seen == [{"interval": 60}, {"interval": 70}, {"interval": 60}]
+    assert {name: len(entries) for name, entries in read.items()} == {"weather": 2, "flights": 1}
