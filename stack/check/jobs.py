@@ -1,4 +1,4 @@
-"""What steps are made of: the catalogue of algorithms, and job details, each checked by the flows that read it.
+"""The catalogue of algorithms and the job details, checked with the code of the flows that read them.
 
 The package `launchers` is in client/, which `render.py` puts on the path. No module that is imported from it here
 imports Prefect.
@@ -17,7 +17,7 @@ from stack.settings.settings import Settings
 EXAMPLE = REPO / "catalogue.example.yml"
 WAY = "in PARENT_CATALOGUE"  # to name another
 
-# The parameters of a job on a cluster, each with the setting that says it.
+# The parameters of a job on a cluster, each with its setting.
 SLURM = {
     "num_nodes": "SLURM_NODES",
     "partitions": "SLURM_PARTITIONS",
@@ -32,15 +32,15 @@ SLURM = {
 
 
 def catalogue(path: Path, images: Mapping[str, str]) -> dict[str, Any]:
-    """The algorithms of a file, or of the example where it is not there. Raises SiteError with every fault.
+    """The algorithms of a file, or of the example if the file does not exist. Raises SiteError with every fault.
 
-    One that names no image has that of `images`, which `make up` makes from its folder in client/algorithms.
+    An algorithm without an image has that of `images`, which `make up` builds from its folder in client/algorithms.
     """
     from launchers.launching.errors import LaunchError
     from launchers.parent.catalogue import read_catalogue
 
     if textfile.exists(path, WAY):
-        textfile.read(path, "catalogue", WAY)  # so that a device or a pipe is refused before it is waited for
+        textfile.read(path, "catalogue", WAY)  # refuses a device or a pipe, on which a read would wait
     else:
         path = EXAMPLE
     try:
@@ -58,7 +58,7 @@ def _with_image(algorithm: dict[str, Any], image: str | None) -> dict[str, Any]:
 
 
 def faults(site: Settings) -> Iterator[tuple[str, str]]:
-    """Each setting that a step would be refused for, with the reason, for the pools that the site has."""
+    """Each setting that would make a step fail, with the reason, for the pools of the site."""
     parent = "parent" in site.AGENT_POOLS
     if parent:
         yield from _of_parent(site)
@@ -74,22 +74,24 @@ def _of_parent(site: Settings) -> Iterator[tuple[str, str]]:
     yield from wrong
     if not wrong and (warning := route(site.PARENT_HPC_TYPE, sites(site.PARENT_SITES)).warning):
         yield "PARENT_HPC_TYPE", warning
-    refused = [fault for volume in site.PARENT_VOLUMES for fault in _refused("PARENT_VOLUMES", Volume, volume)]
-    yield from refused or _of_mounts(site)
+    volumes: list[Any] = []
+    refused = [
+        fault
+        for volume in site.PARENT_VOLUMES
+        for fault in _refused("PARENT_VOLUMES", lambda text: volumes.append(Volume(text)), volume)
+    ]
+    yield from refused or _of_mounts(site, volumes)
 
 
-def _of_mounts(site: Settings) -> Iterator[tuple[str, str]]:
-    """Volumes that could be, and that no engine of this site would mount."""
-    from launchers.containers.schema import Volume
-
-    volumes = [Volume(volume) for volume in site.PARENT_VOLUMES]
+def _of_mounts(site: Settings, volumes: list[Any]) -> Iterator[tuple[str, str]]:
+    """Volumes that are well formed, but that no engine of this site would mount."""
     targets = [volume.target for volume in volumes]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
-        yield "PARENT_VOLUMES", f"{target} stands twice as the target"
+        yield "PARENT_VOLUMES", f"{target} is used twice as the target"
     allowed = [f"{HOME}/{RESULTS}", f"{HOME}/{WORK}", *site.DOCKER_BIND_PATHS]
     for volume in volumes:
         if not any(PurePosixPath(volume.source).is_relative_to(folder) for folder in allowed):
-            yield "PARENT_VOLUMES", f"{volume.source} lies in none of {', '.join(allowed)}; add it to DOCKER_BIND_PATHS"
+            yield "PARENT_VOLUMES", f"{volume.source} is in none of {', '.join(allowed)}; add it to DOCKER_BIND_PATHS"
 
 
 def _refused(key: str, check: Callable[[Any], object], value: object) -> Iterator[tuple[str, str]]:

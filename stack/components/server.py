@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import Annotated
 
 from stack.components.component import LOGIN, PASSWORD, Component, Secrets
+from stack.core import url
 from stack.core.quoting import redis_string, redis_url, supervisord_value
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
@@ -84,16 +85,23 @@ RULES: Rules = {
 
 def api_url(settings: Settings, server: str = NAME) -> str:
     """The API as containers reach it; `server` is what they call the server of this machine."""
-    return settings.PREFECT_API_URL or f"http://{server}:{PORT_INSIDE}/api"
+    return settings.PREFECT_API_URL or url.http(server, PORT_INSIDE, "/api")
 
 
 def api_url_here(settings: Settings) -> str:
     """The API as people on this machine reach it: by the URL that the site gives them, else on the server's port."""
-    if settings.PREFECT_API_URL or settings.SERVER_UI_API_URL:
-        return settings.PREFECT_API_URL or settings.SERVER_UI_API_URL
-    bind = ip_address(settings.SERVER_BIND)
-    host = ("::1" if bind.version == 6 else "127.0.0.1") if bind.is_unspecified else str(bind)
-    return f"http://{f'[{host}]' if bind.version == 6 else host}:{settings.SERVER_PORT}/api"
+    return settings.PREFECT_API_URL or settings.SERVER_UI_API_URL or api_url_direct(settings)
+
+
+def api_url_direct(settings: Settings) -> str:
+    """The API as this machine reaches it, without a proxy that people may go through."""
+    return settings.PREFECT_API_URL or url.http(url.callable_here(settings.SERVER_BIND), settings.SERVER_PORT, "/api")
+
+
+def ui_url(settings: Settings) -> str:
+    """The UI of this machine's server, without a proxy in front of it."""
+    host = "localhost" if url.is_default_loopback(settings.SERVER_BIND) else settings.SERVER_BIND
+    return url.http(host, settings.SERVER_PORT)
 
 
 def full_name(settings: Settings) -> str:
@@ -104,7 +112,7 @@ def full_name(settings: Settings) -> str:
 
 def process_api_url(settings: Settings) -> str:
     """The API as processes on this machine reach it, where the site runs without containers."""
-    return settings.PREFECT_API_URL or f"http://127.0.0.1:{settings.SERVER_PORT}/api"
+    return settings.PREFECT_API_URL or url.http("127.0.0.1", settings.SERVER_PORT, "/api")
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
@@ -197,6 +205,7 @@ SERVER = Component(
         "server/start_services.py",
     ),
     published="SERVER",
+    services=frozenset({"server", "services", "recovery", "postgres", "redis", "migrate"}),
     sections=(ServerSettings,),
     rules=RULES,
     secrets=secrets,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from stack.components.component import PASSWORD, Component, Secrets
 from stack.components.site import HOME
+from stack.core.url import callable_here, http
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
@@ -85,7 +86,12 @@ def is_here(settings: Settings) -> bool:
 
 def url(settings: Settings) -> str:
     """The S3 server as containers reach it: its name has a dot, for resolvers that pass on no other."""
-    return settings.STORAGE_S3_URL or f"http://storage.{settings.SITE}:{PORT_INSIDE}"
+    return settings.STORAGE_S3_URL or http(f"storage.{settings.SITE}", PORT_INSIDE)
+
+
+def url_here(settings: Settings) -> str:
+    """The S3 server as this machine, and not a container on it, reaches it."""
+    return settings.STORAGE_S3_URL or http(callable_here(settings.STORAGE_BIND), settings.STORAGE_PORT)
 
 
 def block_type(settings: Settings) -> str:
@@ -154,6 +160,7 @@ STORAGE = Component(
     images=("storage",),
     calls_api=False,
     published="STORAGE",
+    services=frozenset({"storage"}),
     sections=(StorageSettings,),
     rules=RULES,
     secrets=secrets,

@@ -1,4 +1,4 @@
-"""What `render.py doctor` finds."""
+"""The findings of `render.py doctor`."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ OK, NOTE, FAIL = "ok", "note", "FAIL"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `mend` says what to do where the status is not ok."""
+    """One line of the report; `mend` says what to do if the status is not ok."""
 
     status: str
     what: str

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from stack.components.server import api_url_direct
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.doctor import nested, registry, storage
 from stack.run import engine
@@ -204,9 +205,7 @@ def _get(url: str, login: str = "") -> Answer | None:
 
 def _api(site: Site) -> str:
     """The API as this machine, and not a container on it, reaches it."""
-    host = site.settings.SERVER_BIND
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return site.settings.PREFECT_API_URL or f"http://{local}:{site.settings.SERVER_PORT}/api"
+    return api_url_direct(site.settings)
 
 
 def _runs(site: Site, name: str) -> bool:

@@ -27,10 +27,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 def here(site: Site) -> str:
     """The S3 server as this machine, and not a container on it, reaches it."""
-    settings = site.settings
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.STORAGE_BIND, settings.STORAGE_BIND)
-    host = f"[{local}]" if ":" in local else local
-    return settings.STORAGE_S3_URL or f"http://{host}:{settings.STORAGE_PORT}"
+    return storage.url_here(site.settings)
 
 
 def answers(url: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from stack.components import registry
 from stack.components.all import ALL, WORKERS
 from stack.components.client import CLIENT
-from stack.components.server import SERVER
+from stack.components.server import SERVER, ui_url
 from stack.core.repo import REPO
 from stack.images import names as images
 from stack.images.named import named
@@ -96,9 +96,6 @@ def _say_ui(site: Site) -> None:
         print(f"this machine works for {site.settings.PREFECT_API_URL}")
     if SERVER not in site.components:
         return
-    host = (
-        "localhost" if site.settings.SERVER_BIND in ("127.0.0.1", "0.0.0.0", "::", "::1") else site.settings.SERVER_BIND
-    )
-    print(f"the UI is at http://{host}:{site.settings.SERVER_PORT}")
+    print(f"the UI is at {ui_url(site.settings)}")
     if site.settings.SERVER_AUTH:
         print("log in with the user:password in PREFECT_API_AUTH_STRING of .env")

@@ -63,7 +63,7 @@ def advice(broken: Broken) -> str:
 
 
 # A file that a user names is on their machine, and the example's is not on this one.
-NAMES_A_FILE = ("there is no such file", "no private key")
+NAMES_A_FILE = ("there is no such file", "not a private key")
 MENDABLE = [
     broken
     for broken in EVERY
@@ -123,7 +123,7 @@ def test_what_is_no_text_is_refused(content: bytes, byte: int, tmp_path: Path, r
 def test_a_huge_file_is_refused(tmp_path: Path, refuses: Refuses) -> None:
     env = tmp_path / ".env"
     env.write_bytes(b"#" * 1_000_001)
-    refuses(f"{env}: larger than 1000000 bytes, so no .env file; give the path of a .env file")
+    refuses(f"{env}: too large for a .env file (1000000 bytes at most); give the path of a .env file")
 
 
 def test_a_directory_is_refused(tmp_path: Path, refuses: Refuses) -> None:
@@ -133,13 +133,13 @@ def test_a_directory_is_refused(tmp_path: Path, refuses: Refuses) -> None:
 
 def test_a_pipe_is_refused(tmp_path: Path, refuses: Refuses) -> None:
     os.mkfifo(tmp_path / ".env")
-    refuses(f"{tmp_path / '.env'}: this is a device or a pipe, so no .env file; give the path of a .env file")
+    refuses(f"{tmp_path / '.env'}: this is a device or a pipe, not a .env file; give the path of a .env file")
 
 
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ("/dev/zero", "this is a device or a pipe, so no .env file; give the path of a .env file"),
+        ("/dev/zero", "this is a device or a pipe, not a .env file; give the path of a .env file"),
         ("/proc/self/mem", "cannot be read (Input/output error); give a readable file with --env"),
         ("/etc", "this is a directory; give the path of the .env file in it"),
         ("/no/such/.env", "there is no such file; make it with `mkdir -p /no/such && cp {example} /no/such/.env`"),
@@ -220,5 +220,5 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 def test_a_read_only_folder_is_refused(read_only: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--output", str(read_only)]) == 1
     assert capsys.readouterr().err == (
-        f"{read_only}: cannot be written by this user; mend its owner or mode, or choose another --output\n"
+        f"{read_only}: cannot be written by this user; correct its owner or mode, or choose another --output\n"
     )

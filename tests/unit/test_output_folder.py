@@ -47,6 +47,10 @@ def test_faults_of_all_files_are_told_at_once(tmp_path: Path, capsys: Capture) -
     assert catalogue == f"{tmp_path}/catalogue.yml: this is no YAML: month must be in 1..12"
 
 
+# The catalogue is read by the flows that use it.
+NOT_YAML = {"schedules.yml": "this is not valid YAML (", "catalogue.yml": "this is no YAML: "}
+
+
 @pytest.mark.parametrize("text", ["{paused: !!bool maybe}", "[" * 3000, "x: " + "9" * 5000, "!!int ''"])
 @pytest.mark.parametrize("name", ["schedules.yml", "catalogue.yml"])
 def test_what_the_yaml_library_stumbles_over_is_told_in_a_line(
@@ -56,7 +60,7 @@ def test_what_the_yaml_library_stumbles_over_is_told_in_a_line(
     (tmp_path / name).write_text(text)
     assert cli.main(["--output", str(tmp_path)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"{name}: this is no " in line
+    assert f"{name}: {NOT_YAML[name]}" in line
 
 
 @pytest.mark.parametrize(("passphrase", "told"), [(b"", ""), (b"secret", "this key has a passphrase")])

@@ -403,3 +403,45 @@ def test_a_template_that_names_no_setting_is_a_fault() -> None:
     with pytest.raises(SiteError) as raised:
         templates.render("client/prefect.yaml.j2", {"SITE": "als"})
     assert raised.value.faults == ("templates/client/prefect.yaml.j2: 'PREFECT_VERSION' is undefined",)
+
+
+@pytest.fixture
+def copied_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Templates that a test may remove."""
+    folder = tmp_path / "templates"
+    shutil.copytree(templates.ROOT, folder)
+    monkeypatch.setattr(templates, "ROOT", folder)
+    templates._environment.cache_clear()
+    yield folder
+    templates._environment.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "agent/config.yml.j2",
+        "client/prefect.yaml.j2",
+        "client/pools/process.json.j2",
+        "partials/pull-code.yaml.j2",
+        "server/compose.yaml.j2",
+        "supervisord.conf.j2",
+    ],
+)
+def test_a_missing_template_is_a_fault_and_takes_no_file_from_a_site(
+    root: Path, copied_templates: Path, name: str, capsys: Capture
+) -> None:
+    assert main(["--output", str(root), "--check"]) == 0
+    (copied_templates / name).unlink()
+    before = tree(root)
+    assert main(["--output", str(root)]) == 1
+    assert capsys.readouterr().err == (
+        f"templates/{name}: this template is missing; bring it back: `git checkout templates/{name}`\n"
+    )
+    assert tree(root) == before
+
+
+def test_components_declare_all_their_templates_and_no_other() -> None:
+    declared = {f"{path}{templates.SUFFIX}" for each in ALL for path in (*each.rendered, each.compose_path)}
+    folders = {component.folder for component in ALL}
+    present = {path.relative_to(templates.ROOT).as_posix() for path in templates.ROOT.rglob(f"*{templates.SUFFIX}")}
+    assert declared == {name for name in present if name.partition("/")[0] in folders}
