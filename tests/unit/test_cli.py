@@ -119,7 +119,7 @@ def test_without_a_command_it_renders() -> None:
         (["load", "x"], ["--output", "y"]),
     ],
 )
-def test_options_stand_before_or_after_the_command(command: list[str], options: list[str]) -> None:
+def test_options_come_before_or_after_the_command(command: list[str], options: list[str]) -> None:
     assert arguments.parsed([*options, *command]) == arguments.parsed([*command, *options])
 
 
@@ -220,7 +220,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_show_says_what_holds_and_where_it_comes_from(folder: Path, capsys: Capture) -> None:
+def test_show_says_what_is_in_effect_and_where_it_comes_from(folder: Path, capsys: Capture) -> None:
     keys = ("SITE", "COMPONENTS", "SERVER_PORT", "SITE_LABELS", "SERVER_BIND", "SERVER_AUTH", "PREFECT_API_URL")
     assert shown(folder, capsys, *keys) == [
         "SITE             set .env:1  als",
