@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-VENV_PYTHON = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
+HERE = Path(__file__).resolve().parent
+VENV_PYTHON = HERE / ".venv" / "bin" / "python"
 WITHOUT = "load"  # the command for a machine that has no packages yet
 NEEDED = ("croniter", "dateutil", "dotenv", "jinja2", "pydantic", "tzdata", "yaml")
 
@@ -14,6 +15,7 @@ NEEDED = ("croniter", "dateutil", "dotenv", "jinja2", "pydantic", "tzdata", "yam
 def main() -> int:
     """Runs with the packages of the interpreter at hand, else with those of `make .venv`."""
     if sys.argv[1:2] == [WITHOUT] or all(importlib.util.find_spec(name) for name in NEEDED):
+        sys.path.append(str(HERE / "client"))  # what flows check when they begin, render checks with the same code
         from stack.cli import main as cli
 
         return cli()

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from stack.check.validate import validate
 from stack.complete import complete
-from stack.components.settings import KEYS, SECTIONS, Section, described
+from stack.components.all import KEYS, SETTINGS
 from stack.core.errors import SiteError
 from stack.load.envfile import EnvFile, nearest
 from stack.settings.example import written
+from stack.settings.settings import Section, described
 
 HIDDEN = "..."
 
@@ -27,7 +28,9 @@ def lines(env: EnvFile, keys: list[str]) -> list[str]:
     if keys:
         return _aligned([rows[key] for key in keys])
     aligned = dict(zip(rows, _aligned(list(rows.values())), strict=True))
-    blocks = [[_title(section), *(f"  {aligned[key]}" for key, _ in described(section))] for section in SECTIONS]
+    blocks = [
+        [_title(section), *(f"  {aligned[key]}" for key, _ in described(section))] for section in SETTINGS.sections
+    ]
     return [line for block in blocks for line in ("", *block)][1:]
 
 

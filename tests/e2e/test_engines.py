@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.e2e.engine_kinds import DIND, FLOW_RUN, KINDS, PODMAN, Kind
@@ -30,7 +30,7 @@ kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 def local(name: str) -> str:
-    return names.reference(name, sites.REPO, bases(Settings()))
+    return names.reference(name, sites.REPO, bases(SETTINGS.defaults()))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def launch_as_a_process(site: SiteUnderTest, folder: Path) -> dict[str, Any]:
         "command": "python /app/pca.py",
         "volumes": [f"{results}:/app/results"],
     }
-    imports = "import json, sys; from flows.containers.docker_flows import launch_docker"
+    imports = "import json, sys; from launchers.containers.docker_flows import launch_docker"
     code = f"{imports}; launch_docker(json.loads(sys.argv[1]))"
     environment = running.environment(
         PYTHONPATH=str(sites.REPO / "client"),

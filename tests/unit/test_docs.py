@@ -10,8 +10,7 @@ import prefect.settings
 import pytest
 
 from stack import arguments
-from stack.components.component import ALL
-from stack.components.settings import KEYS
+from stack.components.all import ALL, KEYS
 from tests.sites import REPO
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -105,7 +104,16 @@ def names_in_files() -> frozenset[str]:
     """Names of variables in templates, recipes, scripts and code; not in tests, which may name what is wrong."""
     found: set[str] = set()
     for file in tracked(
-        "templates", "images", "stack", "client", "server", "registry", "worker-docker", "Makefile", "tests/sites.py"
+        "templates",
+        "images",
+        "stack",
+        "client",
+        "server",
+        "registry",
+        "socket-proxy",
+        "worker-docker",
+        "Makefile",
+        "tests/sites.py",
     ):
         if file.suffix not in (".md", ".txt"):
             found |= set(NAME.findall(text(file)))
@@ -114,10 +122,10 @@ def names_in_files() -> frozenset[str]:
 
 def proxy_settings() -> set[str]:
     """The variables of the socket proxy; its code puts them together from a prefix, a role and a name."""
-    from socket_proxy.roles import ROLES
+    from socket_proxy.policy import ROLES
     from socket_proxy.settings import PREFIX
 
-    source = text(REPO / "worker-docker/proxy/socket_proxy/settings.py")
+    source = text(REPO / "socket-proxy/socket_proxy/settings.py")
     plain = set(re.findall(r'["}_]([A-Z][A-Z_]+)"', source))
     roles = {f"{role.upper()}_{name}" for role in ROLES for name in plain}
     return plain | {f"{PREFIX}{name}" for name in plain | roles}

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from flows.parent.catalogue import Algorithm, read_catalogue
-from flows.parent.job_config import JobConfig, read_job_config
-from flows.parent.routing import ENVIRONMENTS, Route, route
+from launchers.parent.catalogue import Algorithm, read_catalogue
+from launchers.parent.job_config import JobConfig, read_job_config
+from launchers.parent.routing import ENVIRONMENTS, Route, route
 
 from stack.cli import main
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.images import names
+from stack.images.site_images import bases
 from tests.sites import REPO
 
 Capture = pytest.CaptureFixture[str]
@@ -103,7 +103,7 @@ def test_without_a_catalogue_it_is_the_example_with_the_image_of_this_bundle(tmp
     assert render(tmp_path) == 0
     (found,) = read_catalogue(tmp_path / "agent/catalogue.yml").algorithms.items()
     assert found[0] == "pca"
-    assert f"{found[1].image_name}:{found[1].image_tag}" == names.reference("pca", REPO, bases(Settings()))
+    assert f"{found[1].image_name}:{found[1].image_tag}" == names.reference("pca", REPO, bases(SETTINGS.defaults()))
 
 
 def test_every_fault_of_a_catalogue_is_told_at_once(tmp_path: Path, capsys: Capture) -> None:
@@ -121,7 +121,7 @@ algorithms:
         f"{path}: algorithms.b.image_tag: should be a valid string, and is 1.4; put it in quotes",
         f"{path}: algorithms.b.tasks.train: '../b.py' is no path below the algorithm's folder: write for example "
         "train.py",
-        f"{path}: algorithms.c.memory: 'lots' is no size: write a number and k, m or g, for example 512m",
+        f"{path}: algorithms.c.memory: 'lots' is not a size: write a number and k, m or g, for example 512m",
         f"{path}: algorithms.c.tasks: is missing",
     ]
 
