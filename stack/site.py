@@ -66,8 +66,8 @@ class Site:
 def load(env_path: Path, root: Path) -> Site:
     """Reads, checks, completes and renders in memory; nothing on disk changes. Raises SiteError with every fault."""
     root = Path(os.path.realpath(root))
-    given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
-    env, checked, made = complete.complete(given, validate(given))
+    first = given(env_path, root)
+    env, checked, made = complete.complete(first, validate(first))
     seen = nouns(checked)
     readers: tuple[Callable[[], Any], ...] = (lambda: _schedules(checked, seen), lambda: _catalogue(checked, seen))
     schedules_, catalogue = all_of(readers)
@@ -83,6 +83,11 @@ def load(env_path: Path, root: Path) -> Site:
 def write(site: Site) -> None:
     """Writes what differs. `.env` is first in the plan, so that no secret is in use without being kept."""
     files.write(site.root, site.plan, site.changes)
+
+
+def given(env_path: Path, root: Path) -> EnvFile:
+    """The settings file as its user left it, or what a new site begins with."""
+    return envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
 
 
 def _first(env_path: Path, root: Path) -> EnvFile:

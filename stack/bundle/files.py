@@ -23,7 +23,8 @@ BESIDE = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE")
 
 # What `load` is made of, which runs where no package is.
 LOADER_MODULES = (
-    *("__init__", "cli", "core/__init__", "core/errors", "core/lock", "core/repo", "run/__init__", "run/engine"),
+    *("__init__", "arguments", "cli", "core/__init__", "core/errors", "core/lock", "core/repo"),
+    *("run/__init__", "run/engine"),
     *("bundle/__init__", "bundle/format", "bundle/load", "bundle/read", "bundle/stream"),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import prefect.settings
 import pytest
 
-from stack import cli
+from stack import arguments
 from stack.components.all import ALL, KEYS
 from tests.sites import REPO
 
@@ -85,8 +85,8 @@ def test_make_targets_exist(page: Path) -> None:
 @pages
 def test_commands_of_render_exist(page: Path) -> None:
     for code in commands(page):
-        for arguments in re.findall(r"python render\.py([^|;&()<>]*)", code):
-            cli._options(shlex.split(arguments))  # ends the test with argparse's own words where it does not
+        for given in re.findall(r"python render\.py([^|;&()<>]*)", code):
+            arguments.parsed(shlex.split(given))  # ends the test with argparse's own words where it does not
 
 
 @pages

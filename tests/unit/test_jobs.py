@@ -113,7 +113,7 @@ algorithms:
   b: {image_name: x, image_tag: 1.4, tasks: {train: ../b.py}}
   c: {memory: lots}
 """
-    assert render(tmp_path, catalogue=wrong) == 1
+    assert render(tmp_path, catalogue=wrong) == 2
     path = tmp_path / "catalogue.yml"
     known = "conda_env, cpus, folder, gpus, image_name, image_tag, memory, tasks"
     assert capsys.readouterr().err.splitlines() == [

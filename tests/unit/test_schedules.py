@@ -166,7 +166,7 @@ def rendered(root: Path, file: str = "prefect.yaml") -> dict[str, Any]:
 def refuses(root: Path, capsys: Capture, *lines: str) -> None:
     """Render ends in these lines and changes nothing."""
     before = tree(root)
-    assert main(["--output", str(root)]) == 1
+    assert main(["--output", str(root)]) == 2
     shown = capsys.readouterr()
     assert shown.err.splitlines() == list(lines)
     assert shown.out == ""
@@ -249,7 +249,7 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, capsys: Capture) -> 
     env = tmp_path / "als.env"
     env.write_text("SITE=als\nCLIENT_SCHEDULES=als.yml\n", encoding="utf-8")
     command = ["--env", str(env), "--output", str(tmp_path / "als")]
-    assert main(command) == 1
+    assert main(command) == 2
     assert capsys.readouterr().err == (
         "als.env:2: CLIENT_SCHEDULES=als.yml: there is no such file; make it with `cp schedules.example.yml als.yml` "
         "beside .env; write for example CLIENT_SCHEDULES=schedules.yml\n"
