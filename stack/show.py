@@ -6,7 +6,8 @@ from stack.check.validate import validate
 from stack.complete import complete
 from stack.components.all import KEYS, SETTINGS
 from stack.core.errors import SiteError
-from stack.load.envfile import EnvFile, nearest
+from stack.core.nearest import advice
+from stack.load.envfile import EnvFile
 from stack.settings.example import written
 from stack.settings.settings import Section, described
 
@@ -37,12 +38,12 @@ def lines(env: EnvFile, keys: list[str]) -> list[str]:
 def _refuse_unknown(keys: list[str]) -> None:
     unknown = [key for key in keys if key not in KEYS]
     if unknown:
-        raise SiteError(*(f"{key}: unknown setting; {_advice(key)}" for key in unknown))
-
-
-def _advice(key: str) -> str:
-    close = nearest(key, list(KEYS))
-    return f"did you mean {close}?" if close else "`python render.py show` lists all settings"
+        raise SiteError(
+            *(
+                f"{key}: unknown setting; {advice(key, KEYS, otherwise='`python render.py show` lists all settings')}"
+                for key in unknown
+            )
+        )
 
 
 def _rows(env: EnvFile) -> dict[str, Row]:
