@@ -12,6 +12,7 @@ from stack.settings.example import written
 from stack.settings.settings import Section, described
 
 HIDDEN = "..."
+ALL_OF_THEM = "`python render.py show` lists all settings"
 
 
 class Row(NamedTuple):
@@ -38,12 +39,7 @@ def lines(env: EnvFile, keys: list[str]) -> list[str]:
 def _refuse_unknown(keys: list[str]) -> None:
     unknown = [key for key in keys if key not in KEYS]
     if unknown:
-        raise SiteError(
-            *(
-                f"{key}: unknown setting; {advice(key, KEYS, otherwise='`python render.py show` lists all settings')}"
-                for key in unknown
-            )
-        )
+        raise SiteError(*(f"{key}: unknown setting; {advice(key, KEYS, ALL_OF_THEM)}" for key in unknown))
 
 
 def _rows(env: EnvFile) -> dict[str, Row]:
