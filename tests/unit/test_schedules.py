@@ -131,8 +131,8 @@ FILES = {
     "weather:\n  - slug: a\n    slug: b": "schedules.yml:3: the key slug appears twice; correct the YAML on this line",
     "weather: [": "schedules.yml:1: expected the node content, but found '<stream end>'; correct the YAML on this line",
     "weather: [\x07]": (
-        "schedules.yml: this is not valid YAML (unacceptable character #x0007: special characters are not "
-        'allowed in "<unicode string>", position 10); correct it'
+        "schedules.yml: not valid YAML: unacceptable character #x0007: special characters are not "
+        'allowed in "<unicode string>", position 10'
     ),
 }
 
@@ -325,7 +325,12 @@ def test_what_is_slow_to_import_waits_until_a_schedule_needs_it(text: str, loade
 def test_each_schedule_is_examined_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     examine = schedule.examine
-    monkeypatch.setattr(schedule, "examine", lambda entry: (seen.append(entry), examine(entry))[1])
+
+    def counted(entry: object) -> tuple[dict[str, Any], list[str]]:
+        seen.append(entry)
+        return examine(entry)
+
+    monkeypatch.setattr(schedule, "examine", counted)
     (tmp_path / "schedules.yml").write_text("weather: [{interval: 60}, {interval: 70}]\nflights: [{interval: 60}]\n")
     read = schedules.load(tmp_path / "schedules.yml", ["weather", "flights"])
     assert seen == [{"interval": 60}, {"interval": 70}, {"interval": 60}]
