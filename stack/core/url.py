@@ -1,4 +1,4 @@
-"""How URLs are written: an IPv6 address stands in brackets, and an address to listen on is not always one to call."""
+"""How URLs are written: an IPv6 address is in brackets, and an address to listen on is not always one to call."""
 
 from ipaddress import ip_address
 

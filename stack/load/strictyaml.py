@@ -20,7 +20,7 @@ def read(name: str, text: str) -> Any:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise SiteError(f"{name}{line}: {error.problem}; correct the YAML on this line") from None
     except (yaml.YAMLError, *_BROKEN) as error:
-        raise SiteError(f"{name}: this is not valid YAML ({' '.join(str(error).split())}); correct it") from None
+        raise SiteError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 class _Loader(yaml.SafeLoader):

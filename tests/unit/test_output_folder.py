@@ -48,7 +48,7 @@ def test_faults_of_all_files_are_told_at_once(tmp_path: Path, capsys: Capture) -
 
 
 # The catalogue is read by the flows that use it.
-NOT_YAML = {"schedules.yml": "this is not valid YAML (", "catalogue.yml": "this is no YAML: "}
+NOT_YAML = {"schedules.yml": "not valid YAML: ", "catalogue.yml": "this is no YAML: "}
 
 
 @pytest.mark.parametrize("text", ["{paused: !!bool maybe}", "[" * 3000, "x: " + "9" * 5000, "!!int ''"])

@@ -131,8 +131,8 @@ FILES = {
     "weather:\n  - slug: a\n    slug: b": "schedules.yml:3: the key slug appears twice; correct the YAML on this line",
     "weather: [": "schedules.yml:1: expected the node content, but found '<stream end>'; correct the YAML on this line",
     "weather: [\x07]": (
-        "schedules.yml: this is not valid YAML (unacceptable character #x0007: special characters are not "
-        'allowed in "<unicode string>", position 10); correct it'
+        "schedules.yml: not valid YAML: unacceptable character #x0007: special characters are not "
+        'allowed in "<unicode string>", position 10'
     ),
 }
 

@@ -44,8 +44,8 @@ def test_what_is_read(text: str, document: Any) -> None:
             "x.yml:1: could not determine a constructor for the tag 'tag:yaml.org,2002:python/name:os.system'; "
             "correct the YAML on this line",
         ),
-        ("a: !!bool maybe", "x.yml: this is not valid YAML ('maybe'); correct it"),
-        ("a: !!int ''", "x.yml: this is not valid YAML (string index out of range); correct it"),
+        ("a: !!bool maybe", "x.yml: not valid YAML: 'maybe'"),
+        ("a: !!int ''", "x.yml: not valid YAML: string index out of range"),
     ],
 )
 def test_what_is_refused(text: str, fault: str) -> None:
