@@ -4,11 +4,11 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from stack.components.context import job_images, local_job_images
 from stack.core.errors import SiteError
 from stack.core.files import File
 from stack.images import engine
 from stack.images.named import named
+from stack.images.site_images import job_images, local_job_images
 from stack.run import push
 from stack.site import Site
 

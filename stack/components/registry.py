@@ -1,74 +1,236 @@
-"""The site's private registry: what it is called, here or on another machine, and by which CA it is trusted."""
+"""registry/: the private image registry, here or on another machine."""
 
+from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
-from stack.components.component import REGISTRY, chosen
-from stack.components.settings import Settings
+from stack.components.component import PASSWORD, SERVER_USAGE, Certificate, Component, Secrets
 from stack.core.repo import LOCAL
+from stack.load import pem
+from stack.settings import values
+from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
 # What the engine mounts or installs as its certs.d: HOST:PORT/ca.crt, read by Docker and Podman alike.
 CERTS = ".site/certs.d"
-
 # The block with the login of the site's user, as Prefect names its type, and how a job variable refers to it. By name
 # and not by id: so the same work pool is right before the block is made, whoever makes the pool.
 BLOCK_TYPE, BLOCK = "docker-registry-credentials", "site-registry"
 BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
+HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
+# Those that have a name on the site's own network.
+SERVICES = {"server", "services", "worker", "parent", "conda", "slurm", "client", "reaper", "dind", "storage"}
 
 
-def address(site: Settings) -> str:
+class RegistrySettings(Section):
+    """registry/: the private image registry"""
+
+    REGISTRY_HOST: values.HostName = setting(
+        "registry",
+        "Name of the registry, and with the port the beginning of its images' names: the same on every machine and "
+        "in every container of the site. Where nothing else resolves it, `make trust-registry` does.",
+        "registry.example.org",
+    )
+    REGISTRY_PORT: values.Port = setting(5000, "Port of the registry, inside its container as well.", "5000")
+    REGISTRY_BIND: values.BindAddress = setting(
+        "127.0.0.1",
+        "Address of this machine on which the registry is served; 0.0.0.0 where engines of other machines use it.",
+        "0.0.0.0",
+    )
+    REGISTRY_USER: values.RegistryUser = setting("prefect", "User with whom the site pushes and pulls.", "prefect")
+    REGISTRY_PASSWORD: values.RegistryPassword = setting(
+        "",
+        "Password of that user, 72 bytes at most. Empty: one is made. On a machine without the registry: the "
+        "password of that registry.",
+        "'any $printable \"text\"'",
+        secret=True,
+    )
+    REGISTRY_USERS: values.RegistryUsers = setting(
+        {},
+        "More users, USER:PASSWORD, separated by spaces; in a password %20 stands for a space and %25 for %.",
+        "alice:correct%20horse bob:battery-staple",
+        secret=True,
+    )
+    REGISTRY_HTTP_SECRET: values.Secret = setting(
+        "", "Signs uploads that are under way. Empty: one is made.", "any-text", secret=True
+    )
+    REGISTRY_TLS: values.Switch = setting(
+        True,
+        "false: passwords and images travel in clear text, and every engine beyond this machine has to be told that "
+        "it may (registry/README.md).",
+        "true",
+    )
+    REGISTRY_CERTIFICATE: values.FilePath = setting(
+        "",
+        "Certificate of your own for REGISTRY_HOST (PEM, with its chain). Empty: one is made, with a CA of the site.",
+        "/etc/ssl/registry/fullchain.pem",
+        optional=True,
+    )
+    REGISTRY_KEY: values.FilePath = setting(
+        "", "Key of that certificate (PEM, without a password).", "/etc/ssl/registry/privkey.pem", optional=True
+    )
+    REGISTRY_CA: values.FilePath = setting(
+        "",
+        "CA of a certificate of your own, or of a registry on another machine, that engines do not know already "
+        "(PEM). A registry that render made: .site/ca/ca.crt of its machine.",
+        "/etc/ssl/registry/ca.pem",
+        optional=True,
+    )
+    REGISTRY_DELETE: values.Switch = setting(True, "false: nothing can be deleted from the registry.", "true")
+
+
+def registry_has_its_name(settings: Settings) -> Iterator[Fault]:
+    if settings.REGISTRY_HOST in SERVICES:
+        yield Fault("REGISTRY_HOST", "on the site's network this is the name of another service; choose another")
+
+
+def registry_users_differ(settings: Settings) -> Iterator[Fault]:
+    if settings.REGISTRY_USER in settings.REGISTRY_USERS:
+        others = [user for user in settings.REGISTRY_USERS if user != settings.REGISTRY_USER]
+        reason = f"{settings.REGISTRY_USER} is REGISTRY_USER already; leave it out, or rename one"
+        yield Fault("REGISTRY_USERS", reason, instead=" ".join(f"{user}:..." for user in others))
+
+
+def registry_certificate_is_used(settings: Settings) -> Iterator[Fault]:
+    for key in ("REGISTRY_CERTIFICATE", "REGISTRY_KEY", "REGISTRY_CA"):
+        if getattr(settings, key) and not settings.REGISTRY_TLS:
+            reason = "REGISTRY_TLS=false uses no certificate; leave it empty, or write REGISTRY_TLS=true"
+            yield Fault(key, reason, instead="")
+
+
+def registry_certificate_fits(settings: Settings) -> Iterator[Fault]:
+    certificate, key = settings.REGISTRY_CERTIFICATE, settings.REGISTRY_KEY
+    if bool(certificate) != bool(key):
+        lacking = "REGISTRY_KEY" if certificate else "REGISTRY_CERTIFICATE"
+        yield Fault(lacking, "a certificate and its key belong together; set both, or neither to have them made")
+    elif certificate and not pem.certificate_fault(certificate):
+        yield from _misfits(settings)
+
+
+def _misfits(settings: Settings) -> Iterator[Fault]:
+    import ssl
+
+    names = _names(settings.REGISTRY_CERTIFICATE)
+    wildcard = f"*.{settings.REGISTRY_HOST.partition('.')[2]}"
+    if settings.REGISTRY_HOST not in names and wildcard not in names:
+        known = ", ".join(names) or "no name"
+        yield Fault("REGISTRY_CERTIFICATE", f"it is for {known} and not for {settings.REGISTRY_HOST}")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.REGISTRY_CERTIFICATE, settings.REGISTRY_KEY, password=""
+        )
+    except (OSError, ssl.SSLError):
+        yield Fault("REGISTRY_KEY", "this is not the certificate's key, has a password, or cannot be read")
+
+
+def _names(certificate: str) -> list[str]:
+
+    try:
+        return pem.names_of(Path(certificate).read_bytes())
+    except ValueError:  # OpenSSL reads some forms of PEM that this does not
+        return []
+
+
+RULES: Rules = {
+    registry_has_its_name: ("REGISTRY_HOST",),
+    registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
+    registry_certificate_is_used: ("REGISTRY_TLS",),
+    registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),
+}
+
+
+def address(settings: Settings) -> str:
     """HOST:PORT, with which the names of its images begin: the same for every engine, on every machine."""
-    return f"{site.REGISTRY_HOST}:{site.REGISTRY_PORT}"
+    return f"{settings.REGISTRY_HOST}:{settings.REGISTRY_PORT}"
 
 
-def url(site: Settings) -> str:
-    return f"{'https' if site.REGISTRY_TLS else 'http'}://{address(site)}"
+def url(settings: Settings) -> str:
+    return f"{'https' if settings.REGISTRY_TLS else 'http'}://{address(settings)}"
 
 
-def is_here(site: Settings) -> bool:
-    return REGISTRY in chosen(site.COMPONENTS)
+def is_here(settings: Settings) -> bool:
+    return REGISTRY.is_in(settings)
 
 
-def is_used(site: Settings) -> bool:
+def is_used(settings: Settings) -> bool:
     """Whether the site has a registry, on this machine or, by its password or CA, on another."""
-    return is_here(site) or bool(site.REGISTRY_PASSWORD or site.REGISTRY_CA)
+    return is_here(settings) or bool(settings.REGISTRY_PASSWORD or settings.REGISTRY_CA)
 
 
-def has_login(site: Settings) -> bool:
+def has_login(settings: Settings) -> bool:
     """Whether this machine knows with which password the site pushes and pulls."""
-    return is_used(site) and bool(site.REGISTRY_PASSWORD)
+    return is_used(settings) and bool(settings.REGISTRY_PASSWORD)
 
 
-def name_of(site: Settings, image: str) -> str:
+def name_of(settings: Settings, image: str) -> str:
     """What an image of this engine, `localhost/...`, is called in the registry."""
-    return f"{address(site)}/{image.removeprefix(LOCAL)}"
+    return f"{address(settings)}/{image.removeprefix(LOCAL)}"
 
 
-def issues_certificate(site: Settings) -> bool:
+def issues_certificate(settings: Settings) -> bool:
     """Whether render makes the registry's certificate, for want of one of the site's own."""
-    return is_here(site) and site.REGISTRY_TLS and not site.REGISTRY_CERTIFICATE
+    return is_here(settings) and settings.REGISTRY_TLS and not settings.REGISTRY_CERTIFICATE
 
 
-def ca_path(site: Settings) -> str:
+def ca_path(settings: Settings) -> str:
     """The rendered file with the CA that engines have to be told of; empty where they trust it anyway."""
-    private = issues_certificate(site) or (is_used(site) and site.REGISTRY_TLS and site.REGISTRY_CA)
-    return f"{CERTS}/{address(site)}/ca.crt" if private else ""
+    private = issues_certificate(settings) or (is_used(settings) and settings.REGISTRY_TLS and settings.REGISTRY_CA)
+    return f"{CERTS}/{address(settings)}/ca.crt" if private else ""
 
 
-def host_address(site: Settings) -> str:
+def host_address(settings: Settings) -> str:
     """The address for REGISTRY_HOST in this machine's /etc/hosts; empty where only a name server can know it.
 
     With TLS it is not loopback's: for a name that resolves to 127.0.0.0/8 Docker checks no certificate, and reports a
     refused login as `400 Bad Request` of a second try without TLS. The unspecified address is this machine as well.
     """
-    if not is_here(site):
+    if not is_here(settings):
         return ""
-    bound = ip_address(site.REGISTRY_BIND)
+    bound = ip_address(settings.REGISTRY_BIND)
     if not (bound.is_loopback or bound.is_unspecified):
         return str(bound)
     local, unspecified = ("127.0.0.1", "0.0.0.0") if bound.version == 4 else ("::1", "::")
-    return unspecified if site.REGISTRY_TLS else local
+    return unspecified if settings.REGISTRY_TLS else local
 
 
-def users(site: Settings) -> dict[str, str]:
+def users(settings: Settings) -> dict[str, str]:
     """Every user with the password."""
-    return {site.REGISTRY_USER: site.REGISTRY_PASSWORD} | site.REGISTRY_USERS
+    return {settings.REGISTRY_USER: settings.REGISTRY_PASSWORD} | settings.REGISTRY_USERS
+
+
+def block(_: Settings) -> dict[str, str]:
+    """The block with the login, as the registrar makes it."""
+    return {"type": BLOCK_TYPE, "name": BLOCK}
+
+
+def health_port(settings: Settings) -> int:
+    return HEALTH_PORT + (settings.REGISTRY_PORT == HEALTH_PORT)
+
+
+def secrets(settings: Settings) -> Secrets:
+    """The users, and the certificate under one name, whether render makes it or the site has its own."""
+    if issues_certificate(settings):
+        names = (settings.REGISTRY_HOST, "localhost", "127.0.0.1")
+        return Secrets(htpasswd=users(settings), certificates=(Certificate("tls", names, SERVER_USAGE),))
+    own = {"tls.crt": settings.REGISTRY_CERTIFICATE, "tls.key": settings.REGISTRY_KEY} if settings.REGISTRY_TLS else {}
+    texts = {name: Path(path).read_text(encoding="utf-8", errors="surrogateescape") for name, path in own.items()}
+    return Secrets(texts, htpasswd=users(settings))
+
+
+def made(_: Settings) -> dict[str, str]:
+    return dict.fromkeys(("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET"), PASSWORD)
+
+
+REGISTRY = Component(
+    noun="registry",
+    name="registry",
+    folder="registry",
+    images=("registry",),
+    sources=("registry/collect-garbage.sh",),
+    calls_api=False,
+    published="REGISTRY",
+    sections=(RegistrySettings,),
+    rules=RULES,
+    secrets=secrets,
+    made=made,
+    seen=(address, url, is_used, has_login, ca_path, block, health_port),
+)

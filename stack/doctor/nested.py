@@ -4,9 +4,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from stack.components import dockerworkers, registry
-from stack.components.component import WORKER_DIND
+from stack.components import registry
+from stack.components.all import docker_workers
 from stack.components.dockerworkers import DockerWorkers
+from stack.components.worker_dind import WORKER_DIND
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.run import compose, engine, nested
 from stack.run.registry_login import LOGIN_SECONDS, failure, last_line, mend
@@ -23,7 +24,7 @@ def check(site: Site) -> Iterator[Finding]:
         return
     if WORKER_DIND in site.components and site.settings.DIND_ROOTLESS:
         yield from rootless()
-    every = dockerworkers.every(site.settings)
+    every = docker_workers(site.settings)
     for component in site.components:
         if (workers := every.get(component.name)) and workers.nested:
             yield from _engine(site, workers)

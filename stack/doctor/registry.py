@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from stack.components import registry
-from stack.components.component import REGISTRY
+from stack.components.registry import REGISTRY
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.run import engine, push, trust
 from stack.run.registry_login import failure, logged_in, mend
@@ -33,12 +33,12 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _certificate(site: Site) -> Iterator[Finding]:
     """How long the certificate lasts that is served now."""
-    from stack.complete import certificates
+    from stack.load import pem
 
     path = site.root / CERTIFICATE
     if not path.exists():
         return
-    end = certificates.ends(path.read_bytes())
+    end = pem.ends(path.read_bytes())
     days = (end - datetime.now(UTC)).days
     mend = "run `python render.py`, then `docker compose up -d` in registry/"
     if site.settings.REGISTRY_CERTIFICATE:

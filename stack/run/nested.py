@@ -5,11 +5,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stack.components import dockerworkers, registry
+from stack.components import registry
+from stack.components.all import docker_workers
 from stack.components.component import Component
-from stack.components.context import context
 from stack.components.dockerworkers import DockerWorkers
 from stack.core.errors import SiteError
+from stack.images.site_images import images
 from stack.run import compose
 from stack.site import Site
 
@@ -20,7 +21,7 @@ def prepare(site: Site, component: Component) -> None:
     Before the workers start: a run that finds no image fails. What this machine's engine has not either is left to be
     pulled, and so is what comes from the site's registry.
     """
-    workers = dockerworkers.every(site.settings).get(component.name)
+    workers = docker_workers(site.settings).get(component.name)
     if workers is None or not workers.nested:
         return
     compose.up(site.root, component, workers.nested)
@@ -30,8 +31,8 @@ def prepare(site: Site, component: Component) -> None:
 
 def lacking(site: Site, workers: DockerWorkers) -> list[str]:
     """The images of flow containers that this machine's engine has and the one in the container has not."""
-    names = context(site.settings)
-    wanted = [names["POOLS"][workers.component.name].image, *names["JOB_IMAGE"].values()]
+    made = images(site.settings)
+    wanted = [workers.job_image or made["flows"], *made.jobs.values()]
     pulled = f"{registry.address(site.settings)}/"
     own = [image for image in dict.fromkeys(wanted) if not image.startswith(pulled)]
     return [image for image in own if not _has(site.root, workers, image) and _is_here(image)]

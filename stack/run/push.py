@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from stack.components import registry
-from stack.components.context import job_images, local_job_images
-from stack.components.dockerworkers import every
+from stack.components.all import docker_workers
 from stack.core.errors import SiteError
+from stack.images.site_images import job_images, local_job_images
 from stack.run import trust
 from stack.run.registry_login import Docker, failure, last_line, logged_in, mend
 from stack.site import Site
@@ -14,7 +14,7 @@ from stack.site import Site
 
 def names(site: Site) -> list[str]:
     """The job images of this machine's workers; none where none of them makes containers."""
-    runs_jobs = any(component.name in every(site.settings) for component in site.components)
+    runs_jobs = any(component.name in docker_workers(site.settings) for component in site.components)
     return list(local_job_images(site.settings)) if runs_jobs else []
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stack.components import registry
-from stack.components.settings import Settings
 from stack.run import trust
+from stack.settings.settings import Settings
 
 LOGIN_SECONDS = 30
 # An engine that runs reads the hosts file anew every five seconds; until then it may not know the registry's name.

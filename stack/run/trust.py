@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from stack.components import registry
-from stack.components.settings import Settings
 from stack.core.errors import SiteError
+from stack.settings.settings import Settings
 from stack.site import Site
 
 # Docker reads it at every request, so nothing has to be restarted; Podman reads it too.

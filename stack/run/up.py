@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from stack.components import registry
-from stack.components.component import ALL, CLIENT, SERVER, WORKERS
-from stack.components.context import bases
+from stack.components.all import ALL, WORKERS
+from stack.components.client import CLIENT
+from stack.components.server import SERVER
 from stack.core.repo import REPO
 from stack.images import names as images
 from stack.images.named import named
+from stack.images.site_images import bases
 from stack.render import profile
 from stack.run import compose, engine, nested, processes, push, trust
 from stack.run.engine import CONTAINERS

@@ -9,8 +9,9 @@ import yaml
 from socket_proxy import image
 
 from stack import site
-from stack.components import dockerworkers, subnets
-from stack.components.component import WORKER_DIND
+from stack.components import worker_dind
+from stack.components.all import SETTINGS
+from stack.components.worker_dind import WORKER_DIND
 from stack.core.errors import SiteError
 from stack.doctor import nested as doctor_nested
 from stack.run import compose, engine, nested
@@ -118,7 +119,8 @@ def test_two_components_of_a_folder_share_what_is_the_same(tmp_path: Path) -> No
     ],
 )
 def test_addresses_inside_are_parts_of_the_setting(subnet: str, bridge: str, pool: str) -> None:
-    assert (subnets.bridge(subnet), subnets.pool(subnet)) == (bridge, pool)
+    settings = SETTINGS.defaults(DIND_SUBNET=subnet)
+    assert (worker_dind.bridge(settings), worker_dind.addresses(settings)) == (bridge, pool)
 
 
 class TestDoctor:
@@ -135,7 +137,7 @@ class TestDoctor:
 
     def test_an_engine_that_lacks_images(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         docker_says(tmp_path, monkeypatch, ps="echo id", version="echo 26.1.5", inspect='test "$1" = image')
-        images = " and ".join(nested.lacking(load(tmp_path), dockerworkers.dind(load(tmp_path).settings)))
+        images = " and ".join(nested.lacking(load(tmp_path), worker_dind.workers(load(tmp_path).settings)))
         assert images.count("localhost/prefect-site/") == 4
         assert said(tmp_path) == [
             "ok   the engine of worker-dind answers: docker 26.1.5",
