@@ -1,5 +1,6 @@
 """The components of a site: one folder, one Compose project each."""
 
+import shlex
 from dataclasses import dataclass
 
 from stack.core.repo import JOB_IMAGES
@@ -115,3 +116,18 @@ KNOWN: tuple[str, ...] = tuple(component.name for component in ALL)
 def chosen(names: list[str]) -> tuple[Component, ...]:
     """The components named, in the order of starting; `all` stands for every one."""
     return ALL if names == ["all"] else tuple(component for component in ALL if component.name in names)
+
+
+def compose_words(component: Component, *arguments: str) -> list[str]:
+    """The words of a `docker` command for the component's Compose project, to be run in its folder."""
+    return ["compose", "--progress", "quiet", *_file_option(component), *arguments]
+
+
+def by_hand(component: Component, *arguments: str) -> str:
+    """A Compose command as a user types it in the site's folder."""
+    return f"`cd {component.folder} && {shlex.join(['docker', 'compose', *_file_option(component), *arguments])}`"
+
+
+def _file_option(component: Component) -> list[str]:
+    """Only for a file that Compose does not find by itself: with this option it ignores the user's override."""
+    return ["--file", component.compose_file] if component.variant else []

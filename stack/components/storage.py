@@ -1,7 +1,12 @@
 """Where flow code and results are kept: on a volume, in a bucket, or the code in the image of its job."""
 
+from collections.abc import Iterator
+
 from stack.components.component import STORAGE, chosen
 from stack.components.settings import Settings
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Machine, Port
+from stack.core.urls import local_url
 
 PORT_INSIDE = 8333
 # The block that results go to, of the type that fits.
@@ -46,3 +51,27 @@ def python_path(site: Settings, code: str) -> str:
 def code_environment(site: Settings) -> dict[str, str]:
     """What a deployment's runs have in their environment besides: the version that the registrar fills in."""
     return {CODE_VERSION: f"{{{{ ${CODE_VERSION} }}}}"} if is_bucket(site) else {}
+
+
+def url_here(site: Settings) -> str:
+    """The S3 server as this machine reaches it; containers on it use another address."""
+    return site.STORAGE_S3_URL or local_url(site.STORAGE_BIND, site.STORAGE_PORT)
+
+
+def ports(site: Settings, machine: Machine) -> Iterator[Port]:
+    if is_here(site):
+        # Any answer counts: what an S3 server says to a stranger differs from one to the next.
+        user = "an S3 server" if machine.get(url_here(site)) else ""
+        yield Port("STORAGE_PORT", site.STORAGE_BIND, site.STORAGE_PORT, user)
+
+
+def findings(site: Settings, machine: Machine) -> Iterator[Finding]:
+    if not (is_bucket(site) or is_here(site)):
+        return
+    url = url_here(site)
+    if machine.get(url):
+        yield Finding(OK, f"the S3 server answers at {url}")
+    elif is_here(site):
+        yield Finding(NOTE, f"no S3 server answers at {url}", "start it with `make up`")
+    else:
+        yield Finding(FAIL, f"no S3 server answers at {url}", "check STORAGE_S3_URL, the network, and that it runs")
