@@ -44,7 +44,7 @@ def _misfits(manifest: Manifest) -> Iterator[str]:
     if manifest.python != own.python:
         yield f"made for Python {manifest.python}, and this is {own.python}; load it with python{manifest.python}"
     if manifest.architecture != own.architecture:
-        yield f"made for {manifest.architecture}, and this machine is {own.architecture}; make it on a machine of this kind"
+        yield f"made for {manifest.architecture}, and this machine is {own.architecture}; make it on such a machine"
 
 
 def _own_prefect() -> str:

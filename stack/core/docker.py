@@ -54,8 +54,8 @@ def docker(
 ) -> Result:
     """Runs `docker WORDS` in a folder and waits for its end. `given` is its standard input.
 
-    Its output goes to this terminal if it is `shown`. Raises SiteError where there is no such command, and NoAnswerError
-    after so many seconds.
+    Its output goes to this terminal if it is `shown`. Raises SiteError if there is no such command, and
+    NoAnswerError after so many seconds.
     """
     limit = SECONDS if seconds is None else seconds
     source = {"input": given} if isinstance(given, str) else {"stdin": given}

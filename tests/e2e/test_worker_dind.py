@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from stack.complete import authority
+from stack.components import workerengines
 from stack.components.context import bases
 from stack.components.settings import Settings
-from stack.doctor import nested
 from stack.images import names as images
+from stack.run.machine import ThisMachine
 from tests import sites
 from tests.e2e import running
 from tests.e2e.launcher.places import HERE, build
@@ -22,7 +23,7 @@ from tests.sites import REPO, SiteUnderTest, docker
 pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW_RUN = "io.prefect.flow-run-id"
-LACKING = "; ".join(finding.what for finding in nested.rootless())
+LACKING = "; ".join(finding.what for finding in workerengines.rootless(ThisMachine(REPO)))
 # Exit status 0 where the engine answers; its certificate is not looked at, ours is what matters.
 KNOCK = """
 import socket, ssl, sys

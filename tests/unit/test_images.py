@@ -220,7 +220,7 @@ class TestFailure:
         with pytest.raises(SiteError) as refused:
             images.ensure(["redis"], REPO, "auto", None, {}, print)
         assert refused.value.faults == (
-            "images: there is no `docker` command here; install an engine with `make engine`",
+            "there is no `docker` command on this machine; install an engine with `make engine`",
         )
 
 
