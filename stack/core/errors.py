@@ -1,4 +1,4 @@
-"""The one error of this package: what a user can mend, in lines a user can read."""
+"""The one error of this package: faults that a user can correct, in lines that a user can read."""
 
 
 class SiteError(Exception):

@@ -53,16 +53,16 @@ class Machine(Protocol):
         """Why containers cannot be used here, or None."""
 
     def docker(self, *words: str, folder: str = "", given: str = "", seconds: float | None = None) -> Result:
-        """Runs a `docker` command in a folder of the site; raises SiteError where it does not answer."""
+        """Runs a `docker` command in a folder of the site; raises SiteError if it does not answer."""
 
     def login(self, address: str, user: str, password: str) -> Login:
         """Logs in to a registry, leaving nothing in the user's configuration."""
 
     def get(self, url: str, login: str = "") -> Response | None:
-        """The answer of whatever listens there, refusals included; None where nothing answers."""
+        """The answer of whatever listens there, refusals included; None if nothing answers."""
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file; None where it cannot be read."""
+        """The content of a file; None if it cannot be read."""
 
     def exists(self, path: str) -> bool: ...
 
@@ -70,4 +70,4 @@ class Machine(Protocol):
         """What a host name resolves to on this machine."""
 
     def certificate_end(self, path: str) -> datetime | None:
-        """When the certificate in a file expires; None where there is no such file."""
+        """When the certificate in a file expires; None if there is no such file."""

@@ -16,7 +16,7 @@ PULL_SECONDS = 20
 
 
 def origins(references: Sequence[str]) -> dict[str, str]:
-    """Those of the images that the engine has -> the way each was made: pull, build, or empty where unknown."""
+    """Those of the images that the engine has -> the way each was made: pull, build, or empty if unknown."""
     if not references:
         return {}
     form = f'{{{{json .RepoTags}}}}{{{{"\\t"}}}}{{{{index .Config.Labels "{ORIGIN}"}}}}'
@@ -53,11 +53,11 @@ def builder() -> dict[str, str]:
 def run(
     command: Sequence[str],
     log: Path,
-    heard: Callable[[str], None] = lambda line: None,
+    on_line: Callable[[str], None] = lambda line: None,
     env: dict[str, str] | None = None,
     silent_seconds: float = threading.TIMEOUT_MAX,
 ) -> int:
-    """Runs a command, writes its output to `log` and passes each line to `heard`; returns the exit status.
+    """Runs a command, writes its output to `log` and passes each line to `on_line`; returns the exit status.
 
     Stops a command that has printed nothing at all within `silent_seconds`.
     """
@@ -74,6 +74,6 @@ def run(
         for line in process.stdout or ():
             patience.cancel()
             kept.write(line)
-            heard(line.rstrip("\n"))
+            on_line(line.rstrip("\n"))
         patience.cancel()
         return process.wait()

@@ -16,7 +16,7 @@ REGISTRATION = f"{CLIENT.folder}/registration.yaml"
 
 
 def named(files: Iterable[File]) -> list[str]:
-    """Each image once, as it is written. Raises SiteError for a file of a user's that cannot be read."""
+    """Each image once, as it is written. Raises SiteError for a user's file that cannot be read."""
     by_path = {PurePosixPath(file.path): file for file in files}
     patterns = (COMPOSE, WORKERS, *_registered(by_path.get(PurePosixPath(REGISTRATION))))
     used = [file for path, file in by_path.items() if any(map(path.match, patterns))]
@@ -24,7 +24,7 @@ def named(files: Iterable[File]) -> list[str]:
 
 
 def _registered(file: File | None) -> Iterator[str]:
-    """What registration reads; other files of pools and deployments are there for other components."""
+    """The files that registration reads; those of other pools and deployments belong to other components."""
     if file:
         document = _document(file)
         names = [*document["deployments"], *(pool["base_job_template"] for pool in document["pools"])]
@@ -35,11 +35,11 @@ def _document(file: File) -> Any:
     try:
         return document.parsed(file.content.decode())
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SiteError(f"{file.path}: no YAML: {' '.join(str(error).split())}") from None
+        raise SiteError(f"{file.path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def _images(node: Any) -> Iterator[str]:
-    """Those of all `image:` below; a parameter of that name is a flow's own affair."""
+    """The values of all `image:` below, except of a flow's parameter with this name."""
     if isinstance(node, dict):
         yield from _image(node.get("image"))
         for value in (value for key, value in node.items() if key != "parameters"):
@@ -50,7 +50,7 @@ def _images(node: Any) -> Iterator[str]:
 
 
 def _image(value: Any) -> Iterator[str]:
-    """Compose and deployments say the name, the schema of a pool its default; `{{ image }}` stands for another."""
+    """A name in Compose files and deployments, a default in the schema of a pool; `{{ image }}` refers to another."""
     name = value.get("default") if isinstance(value, dict) else value
     if isinstance(name, str) and name and "{{" not in name:
         yield name

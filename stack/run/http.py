@@ -10,7 +10,7 @@ SECONDS = 5
 
 
 def get(url: str, login: str = "") -> Response | None:
-    """The answer of whatever listens there, refusals included; None where nothing answers."""
+    """The answer of whatever listens there, refusals included; None if nothing answers."""
     request = urllib.request.Request(url)
     if login:
         request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
