@@ -2,7 +2,8 @@
 
 from pathlib import PurePosixPath
 
-from stack.components.component import ALL, OVERRIDE
+from stack.components.all import ALL
+from stack.components.component import OVERRIDE
 from stack.core.files import File
 from stack.core.repo import REPO
 from stack.run import engine
@@ -80,6 +81,6 @@ def loader() -> list[File]:
     """`python3 load FILE`: a folder that Python runs, with the modules that need no package."""
     modules = [f"stack/{name}.py" for name in LOADER_MODULES]
     return [
-        File("__main__.py", (REPO / "stack" / "bundle" / "main.py").read_bytes()),
+        File("__main__.py", (REPO / "stack" / "loader.py").read_bytes()),
         *(File(name, (REPO / name).read_bytes()) for name in modules),
     ]

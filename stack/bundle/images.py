@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from stack.components import workerengines
-from stack.components.context import job_images, local_job_images
 from stack.core.docker import LONG_SECONDS, docker
 from stack.core.errors import SiteError
 from stack.core.files import File
-from stack.images import engine
+from stack.images import engine, flow_images
 from stack.images.named import named
+from stack.images.site_images import job_images, local_job_images
 from stack.site import Site
 
 
@@ -17,7 +16,7 @@ def wanted(site: Site, tree: Iterable[File]) -> list[str]:
     """The images that the files name, and the job images of the workers by their names on this engine: `up` pushes
     these."""
     pushed = set(job_images(site.settings).values()) - set(local_job_images(site.settings).values())
-    jobs = [local_job_images(site.settings)[name] for name in workerengines.pushed(site.settings)]
+    jobs = [local_job_images(site.settings)[name] for name in flow_images.pushed(site.settings)]
     return list(dict.fromkeys([image for image in named(tree) if image not in pushed] + jobs))
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stack.components.dockerworkers import RESULTS, STORAGE, WORK
-from stack.components.settings import Settings
+from stack.components.site import HOME, RESULTS, WORK
 from stack.core.errors import SiteError
 from stack.core.repo import REPO
 from stack.load import textfile
+from stack.settings.settings import Settings
 
 # None of the modules that are imported from there below imports Prefect.
 FLOWS = str(REPO / "client")
@@ -88,7 +88,7 @@ def _of_mounts(site: Settings) -> Iterator[tuple[str, str]]:
     targets = [volume.target for volume in volumes]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
         yield "PARENT_VOLUMES", f"{target} stands twice as the target"
-    allowed = [f"{STORAGE}/{RESULTS}", f"{STORAGE}/{WORK}", *site.DOCKER_BIND_PATHS]
+    allowed = [f"{HOME}/{RESULTS}", f"{HOME}/{WORK}", *site.DOCKER_BIND_PATHS]
     for volume in volumes:
         if not any(PurePosixPath(volume.source).is_relative_to(folder) for folder in allowed):
             yield "PARENT_VOLUMES", f"{volume.source} lies in none of {', '.join(allowed)}; add it to DOCKER_BIND_PATHS"

@@ -2,16 +2,17 @@
 
 import re
 
-from stack.components import rules, settings
-from stack.components.settings import Settings
+from stack.check import rules
+from stack.components.all import SETTINGS
 from stack.core.errors import SiteError
 from stack.load.envfile import EnvFile
+from stack.settings.settings import Settings
 
 
 def validate(env: EnvFile) -> Settings:
     """The settings of a file without a fault; raises SiteError with the line of each."""
-    checked, wrong = settings.examine(env)
-    faults = [*env.faults, *wrong.values(), *rules.broken(env, checked, wrong)]
+    checked, wrong = SETTINGS.examine(env)
+    faults = [*env.faults, *wrong.values(), *(SETTINGS.line(env, fault) for fault in rules.broken(checked, wrong))]
     if faults:
         raise SiteError(*sorted(faults, key=lambda fault: _line_number(env, fault)))
     return checked

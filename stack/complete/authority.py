@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from stack.core.errors import SiteError
 from stack.core.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, File
+from stack.load import pem
 
 if TYPE_CHECKING:
     from stack.complete.certificates import Pair
 
-# What a certificate is for.
-SERVER, CLIENT = "server", "client"
 CERTIFICATE = ".site/ca/ca.crt"
 KEY = ".site/ca/ca.key"
 
@@ -30,7 +29,7 @@ class Authority:
     def issue(self, folder: str, stem: str, names: Sequence[str], usage: str) -> list[File]:
         """STEM.crt and STEM.key for the folder's `secrets`: those that are there, or new ones where they will not do.
 
-        `names` are host names and IP addresses, `usage` is SERVER or CLIENT.
+        `names` are host names and IP addresses, `usage` is SERVER_USAGE or CLIENT_USAGE.
         """
         from stack.complete import certificates
 
@@ -70,6 +69,4 @@ class Authority:
 
 def _note(pair: "Pair") -> str:
     """Why it was made and how long it lasts, for the line that says that the file is new."""
-    from stack.complete import certificates
-
-    return f"{pair.reason}; valid until {certificates.ends(pair.certificate):%Y-%m-%d}" if pair.reason else ""
+    return f"{pair.reason}; valid until {pem.ends(pair.certificate):%Y-%m-%d}" if pair.reason else ""

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from stack.complete.authority import CLIENT, SERVER
+from stack.components.component import CLIENT_USAGE, SERVER_USAGE
+from stack.load import pem
 
 # Apple's systems accept 825 days at most, of a private CA too (support.apple.com/103769); others set no limit.
 DAYS = 820
@@ -28,7 +29,7 @@ RENEW_DAYS = 90
 BACKDATED = timedelta(hours=1)
 MAX_COMMON_NAME = 64  # RFC 5280, ub-common-name
 
-_USAGES = {SERVER: ExtendedKeyUsageOID.SERVER_AUTH, CLIENT: ExtendedKeyUsageOID.CLIENT_AUTH}
+_USAGES = {SERVER_USAGE: ExtendedKeyUsageOID.SERVER_AUTH, CLIENT_USAGE: ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def authority(name: str, kept: Pair | None, now: datetime | None = None) -> Pair
 def issue(ca: Pair, names: Sequence[str], usage: str, kept: Pair | None, now: datetime | None = None) -> Pair:
     """The certificate at hand, or a new one where it is not for these names, not of this CA or about to end.
 
-    `names` are host names and IP addresses, `usage` is SERVER or CLIENT.
+    `names` are host names and IP addresses, `usage` is SERVER_USAGE or CLIENT_USAGE.
     """
     now = now or datetime.now(UTC)
     issuer = x509.load_pem_x509_certificate(ca.certificate)
@@ -74,33 +75,6 @@ def issue(ca: Pair, names: Sequence[str], usage: str, kept: Pair | None, now: da
     builder = builder.add_extension(_authority_key(issuer), critical=False)
     signer = cast(CertificateIssuerPrivateKeyTypes, serialization.load_pem_private_key(ca.key, None))
     return _pair(builder.sign(signer, hashes.SHA256()), key, reason)
-
-
-def ends(certificate: bytes) -> datetime:
-    """When the first certificate of the PEM ends; raises ValueError where it holds none."""
-    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-
-
-def ssh_key_fault(key: bytes) -> str:
-    """Why nobody could log in by this as their private key, without being asked; empty where they can."""
-    of_openssh = b"OPENSSH PRIVATE KEY" in key
-    try:
-        (serialization.load_ssh_private_key if of_openssh else serialization.load_pem_private_key)(key, password=None)
-    except TypeError:
-        return "this key has a passphrase, which nobody would be there to write; name one without"
-    except (ValueError, UnsupportedAlgorithm):
-        return "this is no private key in PEM or OpenSSH's format, such as ssh-keygen makes beside the .pub file"
-    return ""
-
-
-def names_of(certificate: bytes) -> list[str]:
-    """The host names and addresses that the first certificate of the PEM is for; raises ValueError for no PEM."""
-    extensions = x509.load_pem_x509_certificate(certificate).extensions
-    try:
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
 
 
 def _own_fault(kept: Pair | None, now: datetime) -> str:
@@ -125,8 +99,8 @@ def _fault_of_issue(kept: Pair, issuer: x509.Certificate, names: Sequence[str], 
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
         return "the old one was signed by another CA"
-    if sorted(names_of(kept.certificate)) != sorted(names):
-        return f"the old one was for {', '.join(names_of(kept.certificate))}"
+    if sorted(pem.names_of(kept.certificate)) != sorted(names):
+        return f"the old one was for {', '.join(pem.names_of(kept.certificate))}"
     try:
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

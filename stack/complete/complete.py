@@ -1,45 +1,25 @@
 """Secrets: made once with the system's cryptographic generator, kept in `.env`, never made again."""
 
 import secrets
-from collections.abc import Callable
 
-from stack.components import settings
-from stack.components.component import REGISTRY, SERVER, STORAGE, chosen
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS, chosen
 from stack.load import envfile
 from stack.load.envfile import EnvFile
+from stack.settings.settings import Settings
 
 # 24 bytes are 192 bits; written in URL-safe base64 they need no quotes in a .env file.
 SECRET_BYTES = 24
 
 
-def _password() -> str:
-    return secrets.token_urlsafe(SECRET_BYTES)
-
-
-def _login() -> str:
-    return f"admin:{_password()}"
-
-
-def _needed(site: Settings) -> dict[str, Callable[[], str]]:
-    """The secrets that the chosen components use, each with its maker."""
-    here = chosen(site.COMPONENTS)
-    makers: dict[str, Callable[[], str]] = {}
-    if SERVER in here and site.SERVER_AUTH:
-        makers["PREFECT_API_AUTH_STRING"] = _login
-    if SERVER in here and site.SERVER_DATABASE == "postgres":
-        makers |= {"SERVER_DATABASE_PASSWORD": _password, "SERVER_REDIS_PASSWORD": _password}
-    if REGISTRY in here:
-        makers |= {"REGISTRY_PASSWORD": _password, "REGISTRY_HTTP_SECRET": _password}
-    if STORAGE in here:
-        makers["STORAGE_SECRET_KEY"] = _password
-    return makers
-
-
-def complete(env: EnvFile, site: Settings) -> tuple[EnvFile, Settings, list[str]]:
-    """The file and settings with every empty secret filled, and the keys that were."""
-    made = {key: make() for key, make in _needed(site).items() if not getattr(site, key)}
+def complete(env: EnvFile, settings: Settings) -> tuple[EnvFile, Settings, list[str]]:
+    """The file and settings with every empty secret filled that the chosen components use, and the keys that were."""
+    forms = {key: form for component in chosen(settings) for key, form in component.made(settings).items()}
+    made = {
+        key: form.format(password=secrets.token_urlsafe(SECRET_BYTES))
+        for key, form in forms.items()
+        if not getattr(settings, key)
+    }
     if not made:
-        return env, site, []
+        return env, settings, []
     filled = envfile.parse(env.path, envfile.with_values(env.text, made))
-    return filled, settings.load(filled), list(made)
+    return filled, SETTINGS.load(filled), list(made)

@@ -1,31 +1,103 @@
-"""The components of a site: one folder, one Compose project each."""
+"""What a component is: one folder, one Compose project, one module of this package."""
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from stack.core.repo import JOB_IMAGES
+from stack.core.finding import Finding
+from stack.core.machine import Machine
+from stack.settings.settings import Rules, Section, Settings
 
 OVERRIDE = "compose.override.yaml"  # the user's own, which Compose merges with the rendered file
 
+# What a certificate is for.
+SERVER_USAGE, CLIENT_USAGE = "server", "client"
+PASSWORD, LOGIN = "{password}", "admin:{password}"  # forms of secrets, filled in when one is made
+
 
 @dataclass(frozen=True)
-class Component:
-    """What a name in COMPONENTS stands for.
+class Certificate:
+    """A certificate of the site's own authority: files STEM.crt and STEM.key. `names` are host names and addresses."""
 
-    `folder` holds its files in the repo and in the output; `templates` are those files below it that are rendered;
-    `sources` are the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of.
-    `sample` is the deployment that `up` runs once to show that the component works.
-    Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
-    `calls_api` is false for one that works without Prefect.
+    stem: str
+    names: tuple[str, ...]
+    usage: str
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secret files of a component, each called like the variable that it becomes in a container.
+
+    `texts` are contents, `htpasswd` users with their passwords for a file of that name.
     """
 
-    name: str
-    folder: str
-    images: tuple[str, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[Certificate, ...] = ()
+    htpasswd: Mapping[str, str] = field(default_factory=dict)
+
+
+def _none(_: Settings) -> Secrets:
+    return Secrets()
+
+
+def _nothing(_: Settings) -> dict[str, str]:
+    return {}
+
+
+def _no_findings(_: Settings, __: Machine) -> Iterator[Finding]:
+    return iter(())
+
+
+def _nobody(_: Settings, __: Machine) -> str:
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Settings that belong together, the rules between them, and `seen`: functions of the settings whose results
+    templates see as attributes of `noun`."""
+
+    noun: str
+    sections: tuple[type[Section], ...] = ()
+    rules: Rules = field(default_factory=dict)
+    seen: tuple[Callable[[Settings], Any], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Component(Part):
+    """What a name in COMPONENTS selects.
+
+    `folder` holds its files in the repo and in the output; `images` are those that its services run in; `sources` are
+    the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of.
+    `sample` is the deployment that `up` runs once to show that the component works.
+    Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
+    `calls_api` is false for one that works without Prefect. `runs_flows`: it has the volumes of code and results.
+    `published` begins the settings ..._BIND and ..._PORT of a port of this machine, empty where there is none.
+    `docker_workers` describes workers that make a container for each run, where it has such.
+    `made` are its settings that are made once when they are empty, with their forms.
+    `findings` is what `doctor` asks of it, on every machine of the site. `port_user` names what uses its published port
+    now, if that belongs to the site; empty for a free port and for a stranger.
+    """
+
+    name: str = ""
+    folder: str = ""
+    images: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     variant: str = ""
     sample: str = ""
     calls_api: bool = True
+    runs_flows: bool = False
+    published: str = ""
+    secrets: Callable[[Settings], Secrets] = _none
+    made: Callable[[Settings], dict[str, str]] = _nothing
+    docker_workers: Callable[[Settings], Any] | None = None
+    findings: Callable[[Settings, Machine], Iterator[Finding]] = _no_findings
+    port_user: Callable[[Settings, Machine], str] = _nobody
+
+    def is_in(self, settings: Settings) -> bool:
+        """Whether this machine runs it."""
+        return self.name in settings.COMPONENTS
 
     def project(self, site: str) -> str:
         """The Compose project: `down` in one folder cannot touch another, and two sites share an engine."""
@@ -43,79 +115,6 @@ class Component:
     @property
     def compose_path(self) -> str:
         return f"{self.folder}/{self.compose_file}"
-
-
-SERVER = Component(
-    "server",
-    "server",
-    images=("postgres", "redis", "prefect"),
-    sources=(
-        "server/migrate.py",
-        "server/services.py",
-        "server/services_health.py",
-        "server/small_server.py",
-        "client/recovery",
-        "client/service",
-    ),
-)
-REGISTRY = Component(
-    "registry", "registry", images=("registry",), sources=("registry/collect-garbage.sh",), calls_api=False
-)
-STORAGE = Component("storage", "storage", images=("storage",), calls_api=False)
-FLOW_SOURCES = ("client/flows", "client/registrar")
-AGENT = Component(
-    "agent",
-    "agent",
-    images=("flows",),
-    sources=(*FLOW_SOURCES, "agent/process_worker.py"),
-    sample="weather/weather",
-)
-WORKER_DOCKER = Component(
-    "worker-docker",
-    "worker-docker",
-    images=("flows", "worker-docker"),
-    sources=(
-        *FLOW_SOURCES,
-        *JOB_IMAGES,
-        "client/reaper",
-        "client/service",
-        "worker-docker/proxy",
-        "worker-docker/as-socket-group.sh",
-        "worker-docker/docker_worker.py",
-    ),
-    sample="weather/weather_docker",
-)
-WORKER_DIND = Component(
-    "worker-dind",
-    WORKER_DOCKER.folder,
-    images=("flows", "worker-docker", "dind"),
-    sources=WORKER_DOCKER.sources,
-    variant="dind",
-    sample="weather/weather_dind",
-)
-WORKER_PODMAN = Component(
-    "worker-podman",
-    "worker-podman",
-    images=("flows", "worker-podman", "podman"),
-    sources=WORKER_DOCKER.sources,
-    sample="weather/weather_podman",
-)
-CLIENT = Component("client", "client", images=("flows",), sources=(*FLOW_SOURCES, "client/deployments"))
-
-# What AGENT_POOLS may name: the pools whose runs are processes, each with workers of its own in agent/.
-PROCESS_POOLS: tuple[str, ...] = ("agent", "parent", "conda", "slurm")
-
-# The components that run flows, in the order in which the first of them owns what they share.
-WORKERS: tuple[Component, ...] = (AGENT, WORKER_DOCKER, WORKER_DIND, WORKER_PODMAN)
-
-# In the order of starting: the API first, who registers last. The first of those chosen owns the site's network.
-ALL: tuple[Component, ...] = (SERVER, REGISTRY, STORAGE, *WORKERS, CLIENT)
-KNOWN: tuple[str, ...] = tuple(component.name for component in ALL)
-
-
-def chosen(names: list[str]) -> tuple[Component, ...]:
-    """The components named, in the order of starting; `all` stands for every one."""
-    return ALL if names == ["all"] else tuple(component for component in ALL if component.name in names)
 
 
 def compose_words(component: Component, *arguments: str) -> list[str]:

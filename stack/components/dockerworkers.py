@@ -1,19 +1,37 @@
 """Components whose workers make containers: one description for each engine, from which all their files come."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from stack.components.addresses import api_url, full_name
-from stack.components.component import WORKER_DIND, WORKER_DOCKER, WORKER_PODMAN, Component
-from stack.components.settings import Settings
+from stack.components import registry
+from stack.components.component import Component, by_hand, compose_words
+from stack.components.flows import FLOW_SOURCES
+from stack.components.site import CODE, HOME, RESULTS, WORK
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Machine
+from stack.core.repo import JOB_IMAGES
+from stack.settings.settings import Settings
 
-# The folder inside every container of a site, and what a site keeps for its runs below it. Code is for reading: a flow
-# must not be able to change what other runs execute.
-STORAGE = "/srv/site"
-CODE, RESULTS, WORK = "flows", "results", "work"
+if TYPE_CHECKING:
+    from stack.core.docker import Result
+
 LAUNCHER = "launcher"  # the socket of those who start containers beside their own
 SHARED = (CODE, RESULTS, WORK, LAUNCHER)
 FOR_READING = (CODE, LAUNCHER)  # else another socket could be put where other runs look for theirs
 PREFECT_USER = "1000:1000"
+LOGIN_SECONDS = 30
+# Keeps a login in a folder that is removed afterwards, as Docker and as Podman look for it.
+APART = 'd=$(mktemp -d); DOCKER_CONFIG=$d REGISTRY_AUTH_FILE=$d/auth.json "$@"; s=$?; rm -r "$d"; exit $s'
+# What their containers read of this repository.
+SOURCES = (
+    *FLOW_SOURCES,
+    *JOB_IMAGES,
+    "socket-proxy",
+    "worker-docker/as-socket-group.sh",
+    "worker-docker/docker_worker.py",
+    "worker-docker/reaper",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +71,7 @@ class DockerWorkers:
 
     def mounts(self, *names: str) -> list[str]:
         """Those of these names, or what every flow container has: SOURCE:TARGET or SOURCE:TARGET:ro."""
-        return [f"{self.sources[name]}:{STORAGE}/{name}{_mode(name)}" for name in names or (CODE, RESULTS, WORK)]
+        return [f"{self.sources[name]}:{HOME}/{name}{_mode(name)}" for name in names or (CODE, RESULTS, WORK)]
 
     def volumes(self, *names: str) -> str:
         """Those of these names that the engine knows as volumes, in the form of the proxy's settings."""
@@ -77,82 +95,54 @@ def _mode(name: str) -> str:
     return ":ro" if name in FOR_READING else ""
 
 
-def docker(site: Settings) -> DockerWorkers:
-    """Sibling containers on the engine of this machine: the site's own volumes and network, by name."""
-    return DockerWorkers(
-        component=WORKER_DOCKER,
-        kind="docker",
-        engine="this machine's engine",
-        image="worker-docker",
-        pool=site.DOCKER_POOL,
-        replicas=site.DOCKER_REPLICAS,
-        limit=site.DOCKER_LIMIT,
-        query_seconds=site.DOCKER_QUERY_SECONDS,
-        job_image=site.DOCKER_JOB_IMAGE,
-        job_memory=site.DOCKER_JOB_MEMORY,
-        job_cpus=site.DOCKER_JOB_CPUS,
-        proxied=site.DOCKER_PROXY,
-        socket=f"{site.DOCKER_SOCKET}:/var/run/docker.sock",
-        sources={name: f"{site.SITE}-{name}" for name in SHARED},
-        network=site.SITE,
-        api_url=api_url(site),
-        bind_paths=site.DOCKER_BIND_PATHS,
-    )
+def findings(workers: DockerWorkers, settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """Whether the workers' own engine answers, and can log in to the registry."""
+    if not workers.nested or not workers.component.is_in(settings) or machine.engine_fault is not None:
+        return
+    name = f"the engine of {workers.component.name}"
+    if not is_running(workers, settings, machine):
+        yield Finding(NOTE, f"{name} is not running", "start it with `make up`")
+        return
+    version = ask(workers, machine, "version", "--format", "{{.Server.Version}}")
+    if not version.worked:
+        logs = by_hand(workers.component, "logs", workers.nested)
+        yield Finding(FAIL, f"{name} does not answer ({version.reason})", f"{logs} says why")
+        return
+    yield Finding(OK, f"{name} answers: {workers.client} {version.output.strip()}")
+    if registry.has_login(settings):
+        yield registry.login_finding(settings, _refusal(workers, settings, machine), name)
 
 
-def dind(site: Settings) -> DockerWorkers:
-    """Containers on an engine that is itself in a container of the site, with names and addresses of its own."""
-    return DockerWorkers(
-        component=WORKER_DIND,
-        kind="dind",
-        engine="an engine of the site's own",
-        image="worker-docker",
-        pool=site.DIND_POOL,
-        replicas=site.DIND_REPLICAS,
-        limit=site.DIND_LIMIT,
-        query_seconds=site.DOCKER_QUERY_SECONDS,
-        job_image=site.DOCKER_JOB_IMAGE,
-        job_memory=site.DOCKER_JOB_MEMORY,
-        job_cpus=site.DOCKER_JOB_CPUS,
-        proxied=True,
-        socket="",
-        sources={name: f"{STORAGE}/{name}" for name in SHARED},
-        network=site.SITE,
-        api_url=api_url(site),
-        address="tcp://dind:2376",
-        nested="dind",
-    )
+def ask(workers: DockerWorkers, machine: Machine, *words: str) -> "Result":
+    """Runs a command of the workers' own engine, in its container."""
+    return machine.docker(*_inside(workers, workers.client, *words), folder=workers.component.folder)
 
 
-def podman(site: Settings) -> DockerWorkers:
-    """Containers on a Podman in a container of the site, or on the one of this machine whose socket the site names."""
-    nested = not site.PODMAN_SOCKET
-    return DockerWorkers(
-        component=WORKER_PODMAN,
-        kind="podman",
-        engine="Podman",
-        image="worker-podman",
-        pool=site.PODMAN_POOL,
-        replicas=site.PODMAN_REPLICAS,
-        limit=site.PODMAN_LIMIT,
-        query_seconds=site.DOCKER_QUERY_SECONDS,
-        job_image=site.DOCKER_JOB_IMAGE,
-        job_memory=site.DOCKER_JOB_MEMORY,
-        job_cpus=site.DOCKER_JOB_CPUS,
-        proxied=True,
-        # The folder and not the file: a Podman that starts again makes another file.
-        socket="engine:/run/podman" if nested else f"{site.PODMAN_SOCKET}:/run/podman/podman.sock",
-        sources={name: f"{STORAGE}/{name}" if nested else f"{site.SITE}-{name}" for name in SHARED},
-        network=site.SITE,
-        # Podman's resolver answers names without a dot itself.
-        api_url=api_url(site, full_name(site)) if nested else api_url(site),
-        address="unix:///run/podman/podman.sock",
-        nested="podman" if nested else "",
-        client="podman",
-        bind_paths=[] if nested else site.DOCKER_BIND_PATHS,
-    )
+def load_words(workers: DockerWorkers) -> list[str]:
+    """The words of a `docker` command that loads images from its standard input into the workers' own engine."""
+    return _inside(workers, workers.client, "load", "--quiet")
 
 
-def every(site: Settings) -> dict[str, DockerWorkers]:
-    """By the name of their component."""
-    return {workers.component.name: workers for workers in (docker(site), dind(site), podman(site))}
+def is_running(workers: DockerWorkers, settings: Settings, machine: Machine) -> bool:
+    labels = {"project": workers.component.project(settings.SITE), "service": workers.nested}
+    filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+    return bool(machine.docker("ps", "--quiet", *filters, "--filter=status=running").output)
+
+
+def _refusal(workers: DockerWorkers, settings: Settings, machine: Machine) -> str:
+    """Why the workers' own engine cannot log in to the registry; empty if it can."""
+    from stack.core.docker import NoAnswerError  # render does not need it
+
+    login = ["login", "--username", settings.REGISTRY_USER, "--password-stdin", registry.address(settings)]
+    command = _inside(workers, "sh", "-c", APART, "sh", workers.client, *login)
+    try:
+        done = machine.docker(
+            *command, folder=workers.component.folder, given=settings.REGISTRY_PASSWORD, seconds=LOGIN_SECONDS
+        )
+    except NoAnswerError as error:
+        return error.reason
+    return "" if done.worked else done.reason
+
+
+def _inside(workers: DockerWorkers, *command: str) -> list[str]:
+    return compose_words(workers.component, "exec", "--no-TTY", workers.nested, *command)

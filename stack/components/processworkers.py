@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from stack.components.component import AGENT, chosen
-from stack.components.dockerworkers import STORAGE
-from stack.components.settings import Settings
+from stack.components import heartbeats, server
+from stack.components.site import HOME
 from stack.core.files import SECRET_FOLDER
+from stack.core.quoting import supervisord_value
+from stack.settings.settings import Settings
 
+FOLDER = "agent"
 ALGORITHMS = "client/algorithms"
 
 
@@ -30,7 +32,7 @@ class Given:
     @property
     def here(self) -> str:
         """Where a process finds it, as supervisord reads it."""
-        path = self.path.replace("%", "%%")
+        path = supervisord_value(self.path)
         return path if PurePosixPath(path).is_absolute() else f"%(here)s/{path}"
 
     @property
@@ -41,12 +43,18 @@ class Given:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A flow that a pool is for, as the registrar makes it."""
+    """A flow that a pool is for, as the registrar makes it.
+
+    `image` is the job image that holds its code, empty for code that comes from the site's storage; `launches` is true
+    for one that starts containers beside its own.
+    """
 
     name: str
     entrypoint: str
     description: str
     tag: str = "launcher"
+    image: str = ""
+    launches: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,8 @@ class ProcessWorkers:
 
     `image` is one of the user's own, empty for that of all. `env` holds wherever they run; `files` and `secrets` lie
     elsewhere in a container than on the machine, where what `mounts` lists is at hand anyway. `port` is the first of
-    their health checks where they run as processes.
+    their health checks where they run as processes, whose environment is `process_environment`, as supervisord reads
+    it. `login` names the secret with the login of the API, where the API asks for one.
     """
 
     service: str
@@ -70,20 +79,27 @@ class ProcessWorkers:
     secrets: list[Given] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
     port: int = 0
+    process_environment: dict[str, str] = field(default_factory=dict)
+    login: tuple[str, ...] = ()
+
+    @property
+    def secret_names(self) -> list[str]:
+        """What Compose calls the secrets of a container."""
+        return [*self.login, *(secret.name for secret in self.secrets)]
 
     @property
     def ports(self) -> range:
         return range(self.port, self.port + self.replicas)
 
 
-def agent(site: Settings) -> ProcessWorkers:
+def agent(settings: Settings) -> ProcessWorkers:
     """For flows of any kind."""
     return ProcessWorkers(
         service="worker",
-        pool=site.AGENT_POOL,
+        pool=settings.AGENT_POOL,
         description="Process workers (agent/).",
-        replicas=site.AGENT_REPLICAS,
-        limit=site.AGENT_LIMIT,
+        replicas=settings.AGENT_REPLICAS,
+        limit=settings.AGENT_LIMIT,
         deployments=[
             Deployment(
                 "weather",
@@ -101,14 +117,14 @@ def agent(site: Settings) -> ProcessWorkers:
     )
 
 
-def parent(site: Settings) -> ProcessWorkers:
+def parent(settings: Settings) -> ProcessWorkers:
     """For chains of steps, whose runs do nothing but wait for others."""
     return ProcessWorkers(
         service="parent",
-        pool=site.PARENT_POOL,
+        pool=settings.PARENT_POOL,
         description="The parent flow (agent/).",
-        replicas=site.PARENT_REPLICAS,
-        limit=site.PARENT_LIMIT,
+        replicas=settings.PARENT_REPLICAS,
+        limit=settings.PARENT_LIMIT,
         deployments=[
             Deployment(
                 "launch_parent_flow",
@@ -118,21 +134,21 @@ def parent(site: Settings) -> ProcessWorkers:
             )
         ],
         files=[
-            Given("SITE_JOB_CONFIG", f"{AGENT.folder}/config.yml", "/opt/site/config.yml"),
-            Given("SITE_CATALOGUE", f"{AGENT.folder}/catalogue.yml", "/opt/site/catalogue.yml"),
+            Given("SITE_JOB_CONFIG", f"{FOLDER}/config.yml", "/opt/site/config.yml"),
+            Given("SITE_CATALOGUE", f"{FOLDER}/catalogue.yml", "/opt/site/catalogue.yml"),
         ],
     )
 
 
-def conda(site: Settings) -> ProcessWorkers:
+def conda(settings: Settings) -> ProcessWorkers:
     """For scripts in conda environments. An installation works at the path alone for which it was made."""
-    root = str(PurePosixPath(site.CONDA_EXE).parent.parent)
+    root = str(PurePosixPath(settings.CONDA_EXE).parent.parent)
     return ProcessWorkers(
         service="conda",
-        pool=site.CONDA_POOL,
+        pool=settings.CONDA_POOL,
         description="Scripts in conda environments (agent/).",
-        replicas=site.CONDA_REPLICAS,
-        limit=site.CONDA_LIMIT,
+        replicas=settings.CONDA_REPLICAS,
+        limit=settings.CONDA_LIMIT,
         deployments=[
             Deployment(
                 "launch_conda",
@@ -140,25 +156,25 @@ def conda(site: Settings) -> ProcessWorkers:
                 "Runs a script in a conda environment of the worker's.",
             )
         ],
-        image=site.CONDA_IMAGE,
-        env={"CONDA_EXE": site.CONDA_EXE, "MAMBA_ROOT_PREFIX": root} if site.CONDA_EXE else {},
-        files=[Given("SITE_ALGORITHMS", site.CONDA_ALGORITHMS or ALGORITHMS, f"{STORAGE}/algorithms")],
-        mounts=[f"{root}:{root}:ro"] if site.CONDA_EXE else [],
+        image=settings.CONDA_IMAGE,
+        env={"CONDA_EXE": settings.CONDA_EXE, "MAMBA_ROOT_PREFIX": root} if settings.CONDA_EXE else {},
+        files=[Given("SITE_ALGORITHMS", settings.CONDA_ALGORITHMS or ALGORITHMS, f"{HOME}/algorithms")],
+        mounts=[f"{root}:{root}:ro"] if settings.CONDA_EXE else [],
     )
 
 
-def slurm(site: Settings) -> ProcessWorkers:
+def slurm(settings: Settings) -> ProcessWorkers:
     """For jobs on a cluster, through SSH or with Slurm's commands of the worker's own."""
     secrets = [
-        _secret("SITE_SSH_KEY", "slurm_ssh_key", site.SLURM_SSH_KEY),
-        _secret("SITE_SSH_KNOWN_HOSTS", "slurm_known_hosts", site.SLURM_KNOWN_HOSTS),
+        _secret("SITE_SSH_KEY", "slurm_ssh_key", settings.SLURM_SSH_KEY),
+        _secret("SITE_SSH_KNOWN_HOSTS", "slurm_known_hosts", settings.SLURM_KNOWN_HOSTS),
     ]
     return ProcessWorkers(
         service="slurm",
-        pool=site.SLURM_POOL,
+        pool=settings.SLURM_POOL,
         description="Jobs on a cluster (agent/).",
-        replicas=site.SLURM_REPLICAS,
-        limit=site.SLURM_LIMIT,
+        replicas=settings.SLURM_REPLICAS,
+        limit=settings.SLURM_LIMIT,
         deployments=[
             Deployment(
                 "launch_slurm",
@@ -166,7 +182,7 @@ def slurm(site: Settings) -> ProcessWorkers:
                 "Runs a job on a cluster, and follows it.",
             )
         ],
-        image=site.SLURM_IMAGE,
+        image=settings.SLURM_IMAGE,
         secrets=[secret for secret in secrets if secret.origin],
     )
 
@@ -179,23 +195,32 @@ def _secret(variable: str, name: str, origin: str) -> Given:
 KINDS = {"agent": agent, "parent": parent, "conda": conda, "slurm": slurm}
 
 
-def of_site(site: Settings) -> list[ProcessWorkers]:
+def of_site(settings: Settings) -> list[ProcessWorkers]:
     """Those that AGENT_POOLS names, each with ports of its own."""
-    workers = [KINDS[name](site) for name in site.AGENT_POOLS]
-    first = accumulate((each.replicas for each in workers), initial=site.AGENT_HEALTH_PORT)
-    return [replace(each, port=port) for each, port in zip(workers, first, strict=False)]
+    workers = [KINDS[name](settings) for name in settings.AGENT_POOLS]
+    first = accumulate((each.replicas for each in workers), initial=settings.AGENT_HEALTH_PORT)
+    return [_placed(each, port, settings) for each, port in zip(workers, first, strict=False)]
 
 
-def here(site: Settings) -> list[ProcessWorkers]:
-    """Those that run on this machine."""
-    return of_site(site) if AGENT in chosen(site.COMPONENTS) else []
+def _placed(workers: ProcessWorkers, port: int, settings: Settings) -> ProcessWorkers:
+    environment = _process_environment(workers, settings)
+    return replace(workers, port=port, process_environment=environment, login=tuple(server.login(settings)))
 
 
-def sources(site: Settings) -> list[str]:
-    """What they read of this repository, beside what every process worker does."""
-    return [given.path for each in here(site) for given in each.files if given.path == ALGORITHMS]
-
-
-def secrets(site: Settings) -> dict[str, Path]:
-    """The files that their secrets are copies of, by name."""
-    return {secret.name: Path(secret.origin) for each in here(site) for secret in each.secrets}
+def _process_environment(workers: ProcessWorkers, settings: Settings) -> dict[str, str]:
+    """SECRETS_DIR and SITE_HOME below the site's folder, and the process number as the port of the health check."""
+    return {
+        "SECRETS_DIR": "%(here)s/.site/secrets",
+        "PREFECT_HOME": "%(here)s/.site/processes/home",
+        "PREFECT_API_URL": supervisord_value(server.process_api_url(settings)),
+        "PREFECT_WORKER_QUERY_SECONDS": str(settings.AGENT_QUERY_SECONDS),
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": str(heartbeats.WORKER_SECONDS),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(heartbeats.RUN_SECONDS),
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+        "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+        "PREFECT_WORKER_WEBSERVER_PORT": "%(process_num)d",
+        "SITE_HOME": "%(here)s/.site/processes/storage",
+        "PYTHONPATH": "%(here)s/.site/processes/storage",
+        **{name: supervisord_value(value) for name, value in workers.env.items()},
+        **{given.variable: given.here for given in workers.files + workers.secrets},
+    }

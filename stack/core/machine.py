@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from stack.core.docker import Result, docker
+if TYPE_CHECKING:  # render does not need the engine
+    from stack.core.docker import Result
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,10 @@ class Login:
     environment: Mapping[str, str]
     refusal: str
 
-    def docker(self, *words: str, seconds: float | None = None) -> Result:
+    def docker(self, *words: str, seconds: float | None = None) -> "Result":
+        from stack.core.docker import docker
+
         return docker(*words, environment=self.environment, seconds=seconds)
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port that a component publishes on this machine, and the setting for it.
-
-    `user` is what uses it now, if that belongs to the site; empty for a free port and for a stranger.
-    """
-
-    setting: str
-    address: str
-    number: int
-    user: str = ""
 
 
 class Machine(Protocol):
@@ -52,7 +42,7 @@ class Machine(Protocol):
     def engine_fault(self) -> str | None:
         """Why containers cannot be used here, or None."""
 
-    def docker(self, *words: str, folder: str = "", given: str = "", seconds: float | None = None) -> Result:
+    def docker(self, *words: str, folder: str = "", given: str = "", seconds: float | None = None) -> "Result":
         """Runs a `docker` command in a folder of the site; raises SiteError if it does not answer."""
 
     def login(self, address: str, user: str, password: str) -> Login:

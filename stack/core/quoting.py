@@ -1,7 +1,18 @@
-"""How values are written in files of other programs: YAML, Compose files, Redis."""
+"""How values are written in files of other programs: YAML, Compose files, Redis, supervisord."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import quote
+
+
+def supervisord_value(value: object) -> str:
+    """A value in supervisord.conf, which expands %(NAME)s."""
+    return str(value).replace("%", "%%")
+
+
+def supervisord_environment(values: Mapping[str, str]) -> str:
+    """NAME="value",... for `environment=` of a program; the values are as supervisord reads them."""
+    return ",".join(f'{name}="{value}"' for name, value in values.items())
 
 
 def redis_url(password: str, host: str) -> str:

@@ -6,11 +6,15 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from stack.components import registry, server, storage, workerengines
+from stack.components.all import ALL
+from stack.components.component import Component
+from stack.components.server import SERVER
 from stack.core.errors import SiteError
 from stack.core.finding import FAIL, NOTE, OK, Finding
-from stack.core.machine import Machine, Port
+from stack.core.machine import Machine
+from stack.images import flow_images
 from stack.run.machine import ThisMachine
+from stack.settings.settings import Settings
 from stack.site import Site
 
 # Compose 2.20 is the first that waits for one-shot services in `up --wait`; tested with 2.26.
@@ -20,9 +24,6 @@ MIN_DISK_GIB = 5
 # API 200 MiB, services 154, worker 102, PostgreSQL 102, Redis 5, and 300 for one run of a flow with pandas.
 MIN_MEMORY_GIB = 1
 GIB = 1024**3
-
-PUBLISHING = (server, registry, storage)
-ASKED = (server, registry, storage, workerengines)
 
 
 def run(site: Site) -> int:
@@ -41,7 +42,8 @@ def findings(site: Site, machine: Machine) -> Iterator[Finding]:
         ports(site, machine),
         disk(site, machine),
         memory(machine),
-        *(part.findings(site.settings, machine) for part in ASKED),
+        *(component.findings(site.settings, machine) for component in _asked(site)),
+        flow_images.findings(site.settings, machine),
     )
     for check in checks:
         try:
@@ -77,30 +79,36 @@ def _compose_version(machine: Machine) -> Finding:
     return Finding(OK, f"Docker Compose {text}")
 
 
+def _asked(site: Site) -> list[Component]:
+    """Those of other machines as well: this one may use their server, registry or storage."""
+    needs_api = any(component.calls_api for component in site.components)
+    return [component for component in ALL if component is not SERVER or needs_api]
+
+
 def ports(site: Site, machine: Machine) -> Iterator[Finding]:
-    for part in PUBLISHING:
-        yield from map(_port, part.ports(site.settings, machine))
+    for component in site.components:
+        if component.published:
+            yield _port(component.published, site.settings, component.port_user(site.settings, machine))
 
 
-def _port(port: Port) -> Finding:
-    name = f"port {port.number} on {port.address}"
-    if port.user:
-        return Finding(OK, f"{name} is used by {port.user}")
-    if reason := _fault_of_listening(port):
-        return Finding(
-            FAIL,
-            f"{name} is not available ({reason})",
-            f"stop the program that uses it, or set another {port.setting}",
-        )
+def _port(prefix: str, settings: Settings, user: str) -> Finding:
+    """`user` is what uses the port now, if that belongs to the site."""
+    address, number = getattr(settings, f"{prefix}_BIND"), getattr(settings, f"{prefix}_PORT")
+    name = f"port {number} on {address}"
+    if user:
+        return Finding(OK, f"{name} is used by {user}")
+    if reason := _fault_of_listening(address, number):
+        advice = f"stop the program that uses it, or set another {prefix}_PORT"
+        return Finding(FAIL, f"{name} is not available ({reason})", advice)
     return Finding(OK, f"{name} is free")
 
 
-def _fault_of_listening(port: Port) -> str:
-    with socket.socket(socket.AF_INET6 if ":" in port.address else socket.AF_INET) as probe:
+def _fault_of_listening(address: str, port: int) -> str:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         # Like the engine's own listener: a connection that was closed a moment ago does not keep the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((port.address, port.number))
+            probe.bind((address, port))
         except OSError as error:
             return str(error.strerror)
     return ""

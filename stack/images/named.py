@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from stack.components.component import CLIENT
+from stack.components.client import CLIENT
 from stack.core.errors import SiteError
 from stack.core.files import File
 from stack.load import document

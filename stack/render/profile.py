@@ -4,10 +4,9 @@ import json
 import shlex
 from pathlib import Path
 
-from stack.components import addresses
-from stack.components.component import SERVER, chosen
-from stack.components.settings import Settings
+from stack.components.server import SERVER, api_url_here
 from stack.core.files import PRIVATE, PROFILE_FOLDER, File
+from stack.settings.settings import Settings
 
 PATH = f".site/{PROFILE_FOLDER}/profiles.toml"
 HEAD = """\
@@ -23,13 +22,13 @@ def files(site: Settings) -> list[File]:
     """The profile; none on a machine that knows no server."""
     if not is_made(site):
         return []
-    head = HEAD.format(url=addresses.api_url_here(site), name=_toml(site.SITE))
+    head = HEAD.format(url=api_url_here(site), name=_toml(site.SITE))
     text = head + "".join(f"{name} = {_toml(value)}\n" for name, value in _settings(site).items())
     return [File(PATH, text.encode(), PRIVATE)]
 
 
 def is_made(site: Settings) -> bool:
-    return SERVER in chosen(site.COMPONENTS) or bool(site.PREFECT_API_URL)
+    return SERVER.is_in(site) or bool(site.PREFECT_API_URL)
 
 
 def command(root: Path, site: Settings) -> str:
@@ -38,13 +37,11 @@ def command(root: Path, site: Settings) -> str:
     The URL once more: `prefect` reads the `.env` of the folder that it is started in, which outdoes a profile, and a
     site's `.env` has an empty PREFECT_API_URL.
     """
-    return (
-        f"export PREFECT_PROFILES_PATH={shlex.quote(str(root / PATH))} PREFECT_API_URL={addresses.api_url_here(site)}"
-    )
+    return f"export PREFECT_PROFILES_PATH={shlex.quote(str(root / PATH))} PREFECT_API_URL={api_url_here(site)}"
 
 
 def _settings(site: Settings) -> dict[str, str]:
-    url = addresses.api_url_here(site)
+    url = api_url_here(site)
     login = {"PREFECT_API_AUTH_STRING": site.PREFECT_API_AUTH_STRING} if site.SERVER_AUTH else {}
     authority = {"PREFECT_API_SSL_CERT_FILE": site.EXTRA_CA_BUNDLE} if url.startswith("https:") else {}
     return {"PREFECT_API_URL": url} | {name: value for name, value in (login | authority).items() if value}

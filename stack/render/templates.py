@@ -40,7 +40,7 @@ def render(name: str, context: dict[str, Any]) -> str:
     """The text of one file, parsed once more where its format can be checked."""
     header = HEADER.format(name=name)
     try:
-        text = _environment().get_template(name).render(context | {"HEADER": header})
+        text = _environment().get_template(name).render(context | {"header": header})
     except TemplateError as error:
         raise SiteError(f"templates/{name}: {error}") from None
     _parse(name, text)
@@ -81,5 +81,6 @@ def _environment() -> Environment:
         autoescape=False,  # noqa: S701
     )
     environment.filters["compose"] = quoting.compose_string
+    environment.filters["supervisord"] = quoting.supervisord_environment
     environment.filters["yaml"] = quoting.yaml_value
     return environment

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stack.complete import certificates
 from stack.core.docker import Result, docker
 from stack.core.errors import SiteError
 from stack.core.machine import Login, Response
+from stack.load import pem
 from stack.run import engine, http
 from stack.run.login import log_in
 
@@ -72,6 +72,6 @@ class ThisMachine:
         if content is None:
             return None
         try:
-            return certificates.ends(content)
+            return pem.ends(content)
         except ValueError:
             raise SiteError(f"{self.root / path}: this file contains no certificate; run `python render.py`") from None

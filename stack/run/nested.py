@@ -4,11 +4,13 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from stack.components import dockerworkers, workerengines
+from stack.components import dockerworkers
+from stack.components.all import docker_workers
 from stack.components.component import Component
 from stack.components.dockerworkers import DockerWorkers
 from stack.core.docker import LONG_SECONDS, docker, start
 from stack.core.errors import SiteError
+from stack.images import flow_images
 from stack.run import compose
 from stack.run.machine import ThisMachine
 from stack.site import Site
@@ -20,11 +22,11 @@ def prepare(site: Site, component: Component) -> None:
     This happens before the workers start, because a run fails if its image is missing. The engine pulls images that
     this machine does not have, and those of the site's registry.
     """
-    workers = dockerworkers.every(site.settings).get(component.name)
+    workers = docker_workers(site.settings).get(component.name)
     if workers is None or not workers.nested:
         return
     compose.up(site.root, component, workers.nested)
-    if images := workerengines.lacking(site.settings, ThisMachine(site.root), workers):
+    if images := flow_images.lacking(site.settings, workers, ThisMachine(site.root)):
         _load(site, workers, images)
 
 
@@ -35,7 +37,7 @@ def _load(site: Site, workers: DockerWorkers, images: Sequence[str]) -> None:
     began = time.monotonic()
     folder = site.root / workers.component.folder
     with start("save", *images, stdout=subprocess.PIPE) as saved:
-        done = docker(*workerengines.load_words(workers), folder=folder, given=saved.stdout or "", seconds=LONG_SECONDS)
+        done = docker(*dockerworkers.load_words(workers), folder=folder, given=saved.stdout or "", seconds=LONG_SECONDS)
     if not done.worked or saved.returncode:
         raise SiteError(f"{name}: {' and '.join(images)} cannot be loaded into {workers.nested}: {done.reason}")
     print(f"{name}: loaded after {time.monotonic() - began:.0f} s", flush=True)

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stack.components import processworkers
-from stack.components.component import AGENT, CLIENT, SERVER
+from stack.components import agent
+from stack.components.agent import AGENT
+from stack.components.client import CLIENT
+from stack.components.server import SERVER
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
 from stack.core.repo import REPO
@@ -40,7 +42,7 @@ def up(site: Site) -> None:
     if _control(site, "update").returncode != 0:
         _start(site)
     _wait(site, "the API", f"{_api_url(site)}/health")
-    for workers in processworkers.here(site.settings):
+    for workers in agent.here(site.settings):
         for port in workers.ports:
             _wait(site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health")
     if CLIENT in site.components:

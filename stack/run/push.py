@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 
-from stack.components import registry, workerengines
-from stack.components.context import job_images, local_job_images
-from stack.components.settings import Settings
+from stack.components import registry
 from stack.core.docker import LONG_SECONDS
 from stack.core.errors import SiteError
 from stack.core.machine import Login, Machine
+from stack.images import flow_images
+from stack.images.site_images import job_images, local_job_images
 from stack.run.machine import ThisMachine
+from stack.settings.settings import Settings
 from stack.site import Site
 
 
@@ -25,7 +26,7 @@ def push(site: Site, report: Callable[[str], None]) -> None:
 
 
 def _is_possible(settings: Settings, machine: Machine) -> bool:
-    wanted = registry.has_login(settings) and workerengines.pushed(settings)
+    wanted = registry.has_login(settings) and flow_images.pushed(settings)
     return bool(wanted) and not any(registry.missing(settings, machine))
 
 
@@ -33,7 +34,7 @@ def _push_all(settings: Settings, login: Login, report: Callable[[str], None]) -
     if login.refusal:
         finding = registry.login_finding(settings, login.refusal)
         raise SiteError(f"{finding.what}; {finding.advice}")
-    for name in workerengines.absent(settings, login):
+    for name in flow_images.absent(settings, login):
         report(f"image {name}: pushing it to {registry.address(settings)}")
         began = time.monotonic()
         _push_one(settings, login, name)

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
-from stack.components import registry, workerengines
-from stack.components.component import ALL, CLIENT, SERVER, WORKERS
-from stack.components.context import bases
+from stack.components import registry
+from stack.components.all import ALL, WORKERS
+from stack.components.client import CLIENT
+from stack.components.server import SERVER
 from stack.core.repo import REPO
 from stack.core.urls import bracketed
+from stack.images import flow_images
 from stack.images import names as images
 from stack.images.named import named
+from stack.images.site_images import bases
 from stack.render import profile
 from stack.run import compose, engine, nested, processes, push, trust
 from stack.run.engine import CONTAINERS
@@ -64,7 +67,7 @@ def make_images(site: Site) -> None:
     used = set(named(site.plan))
     names = dict.fromkeys(name for each in site.components for name in each.images)
     mine = [name for name in names if images.reference(name, REPO, bases(settings)) in used]
-    wanted = dict.fromkeys(mine + workerengines.pushed(site.settings))
+    wanted = dict.fromkeys(mine + flow_images.pushed(site.settings))
     bundle = Path(settings.EXTRA_CA_BUNDLE) if settings.EXTRA_CA_BUNDLE else None
     labels = settings.SITE_LABELS
     images.ensure(wanted, site.root, settings.BASE_IMAGES, bundle, labels, report=_say, bases=bases(settings))
@@ -83,7 +86,7 @@ def _say_registry(site: Site) -> None:
         why = ", and ".join(each.what for each in missing)
         advice = " and ".join(dict.fromkeys(each.advice for each in missing))
         print(f"this machine's engine cannot use {address} yet: {why}; {advice}")
-        if left_out := workerengines.pushed(site.settings):
+        if left_out := flow_images.pushed(site.settings):
             print(f"image {' and '.join(left_out)}: not pushed; run `make up` again afterwards")
 
 

@@ -1,11 +1,11 @@
-"""`.env.example` and `docs/settings.md`, from the settings' own descriptions; `python -m stack.settings.example` writes both."""
+"""`.env.example` and `docs/settings.md`, from the descriptions of the settings; `python -m stack.components` writes
+both."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from stack.components.settings import SECTIONS, Section, described
-from stack.core.repo import REPO
+from stack.settings.settings import Section, described
 
 HEAD = """\
 # The one source of a site. Copy it to .env, or let `python render.py` do so: it fills in the secrets.
@@ -21,13 +21,13 @@ Everything that `.env` can say, with what holds where it says nothing. `.env.exa
 WIDTH = 110
 
 
-def env_example() -> str:
-    return HEAD + "".join(_section(section) for section in SECTIONS)
+def env_example(sections: Iterable[type[Section]]) -> str:
+    return HEAD + "".join(_section(section) for section in sections)
 
 
-def settings_page() -> str:
+def settings_page(sections: Iterable[type[Section]]) -> str:
     """A Markdown table for each component: setting, default, meaning."""
-    return PAGE + "\n".join(_table(section) for section in SECTIONS)
+    return PAGE + "\n".join(_table(section) for section in sections)
 
 
 def _section(section: type[Section]) -> str:
@@ -63,8 +63,3 @@ def written(value: Any) -> str:
 
 def _title(section: type[Section]) -> str:
     return (section.__doc__ or "").splitlines()[0]
-
-
-if __name__ == "__main__":
-    (REPO / ".env.example").write_text(env_example(), encoding="utf-8")
-    (REPO / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")

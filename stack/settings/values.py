@@ -11,8 +11,6 @@ from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from stack.components.component import KNOWN, PROCESS_POOLS
-
 # Compose project names allow [a-z0-9][a-z0-9_-]*; the name is also a DNS label of the network and part of image
 # and volume names, so the underscore is left out and RFC 1123's 63 characters less the longest suffix are the limit.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -370,33 +368,28 @@ def _pairs(text: str, what: str, key: re.Pattern[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def _components(value: str) -> list[str]:
-    names = _known_names(value, "component", (*KNOWN, "all"))
-    if "all" in names and len(names) > 1:
-        raise ValueError("all already names every component; write it alone, or leave it out")
-    return _once(names, "component")
+def some_of(what: str, known: tuple[str, ...], every: str = "") -> Callable[[str], list[str]]:
+    """A parser of names, in the order of `known`; `every` is one word for all of them."""
+
+    def parse(value: str) -> list[str]:
+        names = _words(value)
+        words = (*known, every) if every else known
+        unknown = [name for name in names if name not in words]
+        if unknown:
+            raise ValueError("; ".join(f"there is no {what} {name} ({_advice(name, words)})" for name in unknown))
+        if every in names and len(names) > 1:
+            raise ValueError(f"{every} already names every {what}; write it alone, or leave it out")
+        _once(names, what)
+        return [name for name in known if name in names or every in names]
+
+    return parse
 
 
-def _process_pools(value: str) -> list[str]:
-    """In the order in which they are described, whatever the order in which they are named."""
-    names = _once(_known_names(value, "pool", PROCESS_POOLS), "pool")
-    return [name for name in PROCESS_POOLS if name in names]
-
-
-def _known_names(value: str, what: str, known: tuple[str, ...]) -> list[str]:
-    names = _words(value)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError("; ".join(f"there is no {what} {name} ({_advice(name, known)})" for name in unknown))
-    return names
-
-
-def _once(names: list[str], what: str) -> list[str]:
+def _once(names: list[str], what: str) -> None:
     if len(set(names)) < len(names):
         raise ValueError(f"a {what} is named twice")
     if not names:
         raise ValueError("a value is missing")
-    return names
 
 
 def _words(value: str) -> list[str]:
@@ -494,8 +487,6 @@ AnyPath = Annotated[str, str]
 AnyText = Annotated[str, str]
 Labels = Annotated[dict[str, str], _labels]
 Limits = Annotated[dict[str, int], _limits]
-Components = Annotated[list[str], _components]
-ProcessPools = Annotated[list[str], _process_pools]
 Options = Annotated[list[str], _options]
 Words = Annotated[list[str], _words]
 ByName = Annotated[dict[str, str], _by_name]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stack.cli import main
-from stack.components.component import ALL
+from stack.components.all import ALL
 from stack.components.processworkers import ALGORITHMS
 from stack.core.files import CLOSED_FOLDERS
 from tests import sites

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from stack import site as stack_site
-from stack.components.component import ALL
-from stack.components.settings import KEYS
+from stack.components.all import ALL, KEYS
 from stack.core.files import CLOSED_FOLDERS
 from stack.load import envfile
 from stack.render import templates

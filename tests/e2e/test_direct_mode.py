@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.e2e.conftest import HARD_PASSWORD, UP
@@ -37,7 +37,7 @@ IMAGES = ("flights", "weather", "pca")
 
 
 def local(name: str) -> str:
-    return names.reference(name, sites.REPO, bases(Settings()))
+    return names.reference(name, sites.REPO, bases(SETTINGS.defaults()))
 
 
 def registry(site: SiteUnderTest) -> str:

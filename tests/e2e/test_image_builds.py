@@ -19,12 +19,12 @@ import psycopg
 import pytest
 import redis
 
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.core.errors import SiteError
 from stack.images import engine
 from stack.images import names as images
 from stack.images import secrets as imagebuild_secrets
+from stack.images.site_images import bases
 from tests.sites import LABELS, REPO
 
 pytestmark = pytest.mark.engine
@@ -85,7 +85,7 @@ def env_of_first_process(name: str, user: str) -> str:
 @pytest.fixture(scope="module")
 def made(site_images: None) -> dict[str, str]:
     """The images of a default site."""
-    return {name: images.reference(name, REPO, bases(Settings())) for name in NAMES}
+    return {name: images.reference(name, REPO, bases(SETTINGS.defaults())) for name in NAMES}
 
 
 @dataclass

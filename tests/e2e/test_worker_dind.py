@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from stack.complete import authority
-from stack.components import workerengines
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
+from stack.components.component import CLIENT_USAGE
+from stack.components.worker_dind import rootless
 from stack.images import names as images
+from stack.images.site_images import bases
 from stack.run.machine import ThisMachine
 from tests import sites
 from tests.e2e import running
@@ -23,7 +24,7 @@ from tests.sites import REPO, SiteUnderTest, docker
 pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW_RUN = "io.prefect.flow-run-id"
-LACKING = "; ".join(finding.what for finding in workerengines.rootless(ThisMachine(REPO)))
+LACKING = "; ".join(finding.what for finding in rootless(ThisMachine(REPO)))
 # Exit status 0 where the engine answers; its certificate is not looked at, ours is what matters.
 KNOCK = """
 import socket, ssl, sys
@@ -77,7 +78,7 @@ def dind(site_images: None) -> Iterator[Dind]:
     if LACKING:
         pytest.skip(LACKING)
     names = ("registry", "worker-docker", "dind", "flights", "weather", "pca")
-    images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     site = sites.make_site(
         COMPONENTS="server registry worker-dind client",
         SERVER_DATABASE="sqlite",
@@ -96,7 +97,7 @@ def dind(site_images: None) -> Iterator[Dind]:
 
 
 def local(name: str) -> str:
-    return images.reference(name, REPO, bases(Settings()))
+    return images.reference(name, REPO, bases(SETTINGS.defaults()))
 
 
 def test_the_sample_runs_in_the_engine_of_the_site_and_not_in_the_machines(dind: Dind) -> None:
@@ -158,7 +159,7 @@ def test_only_a_certificate_of_the_sites_own_opens_the_engine(dind: Dind) -> Non
     assert knock(dind, *server) == "", "a certificate of a server is none of a client"
     assert knock(dind, *client) == "HTTP/1.0 200 OK\n"
     other = authority.Authority(dind.site.root / "other", "other")
-    for file in other.issue("stranger", "dind-client", ["dind-client"], authority.CLIENT):
+    for file in other.issue("stranger", "dind-client", ["dind-client"], CLIENT_USAGE):
         path = dind.site.root / "worker-docker" / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)

@@ -10,8 +10,7 @@ import prefect.settings
 import pytest
 
 from stack import cli
-from stack.components.component import ALL
-from stack.components.settings import KEYS
+from stack.components.all import ALL, KEYS
 from tests.sites import REPO
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from stack import site
-from stack.components import server, workerengines
-from stack.components.component import WORKER_DIND
+from stack.components import dockerworkers, server
+from stack.components.worker_dind import WORKER_DIND
 from stack.core import docker
 from stack.core.docker import NoAnswerError
 from stack.core.errors import SiteError
@@ -118,7 +118,7 @@ class TestAnEngineThatStopsAnswering:
         (tmp_path / "worker-docker").mkdir()
         monkeypatch.setattr(docker, "SECONDS", 0.2)
         made = load(tmp_path, "COMPONENTS=server worker-dind\n")
-        monkeypatch.setattr(workerengines, "ask", lambda *_: docker.Result(1))
+        monkeypatch.setattr(dockerworkers, "ask", lambda *_: docker.Result(1))
         with pytest.raises(SiteError) as refused:
             nested.prepare(made, WORKER_DIND)
         (fault,) = refused.value.faults

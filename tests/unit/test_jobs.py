@@ -9,9 +9,9 @@ from flows.parent.job_config import JobConfig, read_job_config
 from flows.parent.routing import ENVIRONMENTS, Route, route
 
 from stack.cli import main
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.images import names
+from stack.images.site_images import bases
 from tests.sites import REPO
 
 Capture = pytest.CaptureFixture[str]
@@ -103,7 +103,7 @@ def test_without_a_catalogue_it_is_the_example_with_the_image_of_this_bundle(tmp
     assert render(tmp_path) == 0
     (found,) = read_catalogue(tmp_path / "agent/catalogue.yml").algorithms.items()
     assert found[0] == "pca"
-    assert f"{found[1].image_name}:{found[1].image_tag}" == names.reference("pca", REPO, bases(Settings()))
+    assert f"{found[1].image_name}:{found[1].image_tag}" == names.reference("pca", REPO, bases(SETTINGS.defaults()))
 
 
 def test_every_fault_of_a_catalogue_is_told_at_once(tmp_path: Path, capsys: Capture) -> None:

@@ -9,9 +9,11 @@ import yaml
 from socket_proxy import image
 
 from stack import site
-from stack.components import dockerworkers, subnets, workerengines
-from stack.components.component import WORKER_DIND
+from stack.components import worker_dind
+from stack.components.all import SETTINGS
+from stack.components.worker_dind import WORKER_DIND
 from stack.core.errors import SiteError
+from stack.images import flow_images
 from stack.run import compose, engine, nested
 from stack.run.machine import ThisMachine
 from stack.site import Site
@@ -118,7 +120,8 @@ def test_two_components_of_a_folder_share_what_is_the_same(tmp_path: Path) -> No
     ],
 )
 def test_addresses_inside_are_parts_of_the_setting(subnet: str, bridge: str, pool: str) -> None:
-    assert (subnets.bridge(subnet), subnets.pool(subnet)) == (bridge, pool)
+    settings = SETTINGS.defaults(DIND_SUBNET=subnet)
+    assert (worker_dind.bridge(settings), worker_dind.addresses(settings)) == (bridge, pool)
 
 
 class TestDoctor:
@@ -135,11 +138,8 @@ class TestDoctor:
 
     def test_an_engine_that_lacks_images(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         docker_says(tmp_path, monkeypatch, ps="echo id", version="echo 26.1.5", inspect='test "$1" = image')
-        images = " and ".join(
-            workerengines.lacking(
-                settings := load(tmp_path).settings, ThisMachine(tmp_path), dockerworkers.dind(settings)
-            )
-        )
+        made = load(tmp_path).settings
+        images = " and ".join(flow_images.lacking(made, worker_dind.workers(made), ThisMachine(tmp_path)))
         assert images.count("localhost/prefect-site/") == 4
         assert said(tmp_path) == [
             "ok   the engine of worker-dind answers: docker 26.1.5",
@@ -169,11 +169,12 @@ class TestDoctor:
 
 
 def said(folder: Path, more: str = "") -> list[str]:
-    made = load(folder, more)
+    settings = load(folder, more).settings
     with ThisMachine(folder) as machine:
-        return [finding.line() for finding in workerengines.findings(made.settings, machine)]
+        found = [*worker_dind.findings(settings, machine), *flow_images.findings(settings, machine)]
+    return [finding.line() for finding in found]
 
 
 def rootless(tun: Path, namespaces: Path) -> list[str]:
-    found = workerengines.rootless(ThisMachine(tun.parent), str(tun), str(namespaces))
+    found = worker_dind.rootless(ThisMachine(tun.parent), str(tun), str(namespaces))
     return [finding.line() for finding in found]

@@ -8,10 +8,12 @@ import yaml
 
 from stack import site
 from stack.complete import certificates
-from stack.complete.authority import CLIENT, SERVER
 from stack.complete.certificates import Pair
 from stack.components import registry
+from stack.components.component import CLIENT_USAGE as CLIENT
+from stack.components.component import SERVER_USAGE as SERVER
 from stack.core.errors import SiteError
+from stack.load import pem
 from stack.site import Site
 
 BIND = "this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody"
@@ -201,7 +203,7 @@ class TestRendered:
     def test_the_certificate_is_for_the_name_and_for_this_machine(self, tmp_path: Path) -> None:
         made = load(tmp_path, "REGISTRY_HOST=registry.example.org")
         served = content(made, "registry/secrets/tls.crt").encode()
-        assert certificates.names_of(served) == ["registry.example.org", "localhost", "127.0.0.1"]
+        assert pem.names_of(served) == ["registry.example.org", "localhost", "127.0.0.1"]
         ssl.create_default_context(cadata=content(made, ".site/certs.d/registry.example.org:5000/ca.crt"))
 
     def test_a_certificate_is_made_again_for_another_name_by_the_same_ca(self, tmp_path: Path) -> None:

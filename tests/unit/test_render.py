@@ -16,7 +16,7 @@ import pytest
 
 from stack import site
 from stack.cli import main
-from stack.components.component import ALL
+from stack.components.all import ALL
 from stack.core.errors import SiteError
 from stack.render import templates
 from tests.sites import REPO

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import docker
 
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 
 PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
@@ -73,7 +73,7 @@ def engine(*arguments: str, both: bool = False) -> str:
 
 def prefect_image() -> str:
     """The site's Prefect image as the recipes here make it, made where the engine lacks it."""
-    given = bases(Settings())
+    given = bases(SETTINGS.defaults())
     names.ensure(("prefect",), sites.REPO, "auto", None, {}, report=print, bases=given)
     return names.reference("prefect", sites.REPO, given)
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.components.context import bases
-from stack.components.settings import Settings
+from stack.components.all import SETTINGS
 from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.e2e.launcher.places import build
@@ -70,7 +70,7 @@ def running_node(
 
 def _image() -> str:
     """Slurm on the image that runs flows, so that a job finds what flows find there."""
-    base = bases(Settings())
+    base = bases(SETTINGS.defaults())
     names.ensure(["flows"], sites.REPO, "auto", None, {}, report=print, bases=base)
     return build("slurm", HERE, BASE=names.reference("flows", sites.REPO, base))
 

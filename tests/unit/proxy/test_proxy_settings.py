@@ -10,7 +10,7 @@ from socket_proxy.settings import Bounds, SettingsError
 from socket_proxy.values import Address
 
 from stack import site
-from stack.components.component import PROCESS_POOLS
+from stack.components.agent import POOLS
 
 LEAST = {
     "SITE": "als",
@@ -35,7 +35,7 @@ def test_defaults_are_narrow() -> None:
 
 def test_every_service_of_a_site_is_reserved(tmp_path: Path) -> None:
     """A container of that name would be sent what is meant for the service."""
-    (tmp_path / ".env").write_text(f"COMPONENTS=all\nAGENT_POOLS={' '.join(PROCESS_POOLS)}\n")
+    (tmp_path / ".env").write_text(f"COMPONENTS=all\nAGENT_POOLS={' '.join(POOLS)}\n")
     files = [file for file in site.load(tmp_path / ".env", tmp_path).plan if "compose" in PurePath(file.path).name]
     services = {name for file in files for name in yaml.safe_load(file.content).get("services", {})}
     (listener,) = settings.read(LEAST).listeners

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from stack.complete import certificates
-from stack.complete.authority import CLIENT, SERVER
+from stack.components.component import CLIENT_USAGE as CLIENT
+from stack.components.component import SERVER_USAGE as SERVER
 from tests.unit.proxy.engine import TlsRecorder
 from tests.unit.proxy.running import COMMAND, Running, environment, read_until, running
 from tests.unit.proxy.test_proxy_http import ATTACH, LAST, attach, message, status
