@@ -1,4 +1,4 @@
-"""Writing the archive of a bundle: file after file, with the list of their checksums at its end."""
+"""Writes the archive of a bundle: file after file, and the list of their checksums at the end."""
 
 import gzip
 import io
@@ -13,12 +13,12 @@ from stack.bundle.format import SUMS
 from stack.bundle.stream import CHUNK, Counted
 from stack.core.files import CLOSED_FOLDER_MODE, CLOSED_FOLDERS, PUBLIC, File
 
-# The fastest: an engine's layers are half of a bundle, and better levels take minutes for a tenth less.
+# The fastest level: images are half of a bundle, and a better level takes minutes to save a tenth.
 LEVEL = 1
 
 
 class Archive:
-    """The open archive. `sums` are the lines of what was added."""
+    """The open archive. `sums` are the lines of the files that were added."""
 
     def __init__(self, tar: tarfile.TarFile, report: Callable[[str], None]) -> None:
         self.tar, self.report = tar, report
@@ -27,7 +27,7 @@ class Archive:
         self.now = int(time.time())
 
     def add(self, folder: str, files: Iterable[File]) -> None:
-        """Files of a folder that are in memory, and those folders on the way that nobody else may enter."""
+        """Adds files from memory, and those of their folders that only the owner may enter."""
         for file in files:
             path = f"{folder}/{file.path}" if folder else file.path
             self._add_closed(PurePosixPath(path).parent)
@@ -38,7 +38,7 @@ class Archive:
             self._add(name, stream, path.stat().st_size, PUBLIC)
 
     def close(self) -> None:
-        """The list itself, as `sha256sum --check` reads it."""
+        """Adds the list of checksums, as `sha256sum --check` reads it."""
         text = "".join(self.sums).encode()
         self._add(SUMS, io.BytesIO(text), len(text), PUBLIC)
 
@@ -62,7 +62,7 @@ class Archive:
 
 @contextmanager
 def archive(path: Path, report: Callable[[str], None]) -> Iterator[Archive]:
-    """A new archive that is complete after the block."""
+    """A new archive; it is complete after the `with` block."""
     with (
         gzip.open(path, "wb", compresslevel=LEVEL) as compressed,
         tarfile.open(fileobj=compressed, mode="w|", bufsize=CHUNK, format=tarfile.PAX_FORMAT) as tar,

@@ -1,4 +1,4 @@
-"""The files of a bundle: the site as it is rendered, in a copy of this repository with all that `make up` needs."""
+"""The files of a bundle: the rendered site, in a copy of this repository with all that `make up` needs."""
 
 from pathlib import PurePosixPath
 
@@ -9,7 +9,7 @@ from stack.core.repo import REPO
 from stack.run import engine
 from stack.site import IMAGES, RECORD, Site, copies
 
-# What `make up` is made of, and what there is to read about it; no test, and nothing of another site in this folder.
+# What `make up` runs, and the pages about it; no tests, and nothing of another site in this folder.
 TOOL = (
     *("render.py", "Makefile", "requirements.txt", "stack", "templates", IMAGES),
     *("README.md", "CHANGELOG.md", "LICENSE", "docs", ".env.example", "schedules.example.yml", "catalogue.example.yml"),
@@ -21,19 +21,19 @@ FILES = (
 )
 BESIDE = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE")
 
-# What `load` is made of, which runs where no package is.
+# The modules of `load`, which runs on a machine without any package.
 LOADER_MODULES = (
-    *("__init__", "arguments", "cli", "core/__init__", "core/errors", "core/lock", "core/repo"),
+    *("__init__", "arguments", "cli", "core/__init__", "core/docker", "core/errors", "core/lock", "core/repo"),
     *("run/__init__", "run/engine"),
     *("bundle/__init__", "bundle/format", "bundle/load", "bundle/read", "bundle/stream"),
 )
 
 
 def tree(site: Site) -> list[File]:
-    """All files, by their paths in a site that is rendered beside its `render.py`, which is what a loaded one is.
+    """All files, with their paths in a site beside its own `render.py`: a loaded site is one.
 
-    Without the record of what was rendered: it belongs to the folder that the site was rendered into. That it runs in
-    containers is recorded, so that there is no site of processes where the engine is down.
+    The record of rendered files is left out: it belongs to the folder that the site was rendered into. The record that
+    the site runs in containers is added, so that it does not start as processes while the engine is down.
     """
     env, *rest = site.plan
     rendered = [File(".env", env.content, env.mode), *(file for file in rest if file.path != RECORD)]
@@ -43,7 +43,7 @@ def tree(site: Site) -> list[File]:
 
 
 def left_out(site: Site) -> list[str]:
-    """What the settings name and the bundle cannot hold, since it lies elsewhere: lines for the user."""
+    """Lines for the user about files that the settings name and the bundle cannot contain: they are elsewhere."""
     beside = {key: getattr(site.settings, key) for key in BESIDE}
     named = {key: getattr(site.settings, key) for key in FILES}
     named |= {key: path for key, path in beside.items() if _is_elsewhere(path)}
@@ -60,7 +60,7 @@ def _sources() -> list[str]:
 
 
 def _users(site: Site) -> list[str]:
-    """What users put into the site's own folder: flows, deployments, overrides."""
+    """What users put into the site's folder: flows, deployments, overrides."""
     mine = {source for each in site.components for source in each.sources}
     mine |= {f"{each.folder}/{each.file(OVERRIDE)}" for each in site.components}
     return sorted(path for path in mine if (site.root / path).exists())
@@ -78,7 +78,7 @@ def _is_elsewhere(path: str) -> bool:
 
 
 def loader() -> list[File]:
-    """`python3 load FILE`: a folder that Python runs, with the part of this package that needs no other."""
+    """`python3 load FILE`: a folder that Python runs, with the modules that need no package."""
     modules = [f"stack/{name}.py" for name in LOADER_MODULES]
     return [
         File("__main__.py", (REPO / "stack" / "loader.py").read_bytes()),

@@ -1,4 +1,4 @@
-"""What a bundle looks like inside, for those who make it and those who load it. Standard library alone."""
+"""The format of a bundle, for making and for loading one. Standard library only."""
 
 import json
 import platform
@@ -18,7 +18,7 @@ WHEELS = "wheels"  # in the site's folder, where the Makefile looks for them
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle is for; `python` is the minor version that its packages fit."""
+    """What a bundle is for; `python` is the minor version of Python that its packages fit."""
 
     site: str
     prefect: str
@@ -32,7 +32,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: bytes) -> "Manifest":
-        """Raises ValueError, TypeError or KeyError for what is no manifest."""
+        """Raises ValueError, TypeError or KeyError for anything but a manifest."""
         given = json.loads(text)
         return cls(**{field.name: given[field.name] for field in fields(cls)})
 

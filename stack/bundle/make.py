@@ -1,4 +1,4 @@
-"""Making a bundle: everything that `make up` of a site needs on a machine without a network, in one file."""
+"""Makes a bundle: everything that `make up` of a site needs on a machine without a network, in one file."""
 
 import hashlib
 import tempfile
@@ -19,13 +19,13 @@ SUFFIX = ".bundle.tar.gz"
 
 
 def bundle(site: Site, to: Path | None) -> None:
-    """Writes the bundle of a site that is rendered: to the file named, or SITE.bundle.tar.gz. All of it or nothing."""
+    """Writes the bundle of a rendered site: to the file named, or SITE.bundle.tar.gz. A failure leaves no file."""
     name = f"{site.settings.SITE}{SUFFIX}"
     target = (to or Path(name)).resolve()
     _refuse(site, target, name)
     began = time.monotonic()
     up.make_images(site)
-    # Beside the target, which it becomes part of, and where there is as much room as it will need.
+    # Beside the target: the finished file is moved there, and both need the same disk.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         made = _make(site, Path(folder))
         made.chmod(PRIVATE)
@@ -36,13 +36,13 @@ def bundle(site: Site, to: Path | None) -> None:
 def _refuse(site: Site, target: Path, name: str) -> None:
     if engine.choose(site.root) != CONTAINERS:
         raise SiteError(
-            f"a bundle is of a site in containers, and {site.settings.SITE} runs as processes; start an engine with "
+            f"only a site in containers has a bundle, and {site.settings.SITE} runs as processes; start an engine with "
             f"`make engine`, and remove {site.root / engine.RECORD} if it is there"
         )
     if target.is_dir():
-        raise SiteError(f"{target}: a folder; name the file to write, for example --to {target.name}/{name}")
+        raise SiteError(f"{target}: this is a folder; name the file to write, for example --to {target.name}/{name}")
     if not target.parent.is_dir():
-        raise SiteError(f"{target.parent}: there is no such folder; make it, or name another file with --to")
+        raise SiteError(f"{target.parent}: this folder does not exist; make it, or name another file with --to")
 
 
 def _make(site: Site, folder: Path) -> Path:
@@ -75,7 +75,7 @@ def _say_what(site: Site, target: Path, seconds: float) -> None:
     for line in files.left_out(site):
         print(line)
     print(f"{target}: {size(target.stat().st_size)} after {seconds:.0f} s, sha256 {digest}")
-    print("it holds .env with every secret of the site: who can read it has the site (its mode is 0600)")
+    print("it contains .env with every secret of the site: whoever can read it controls the site (its mode is 0600)")
     print(f"on the other machine: tar xzf {target.name} {LOADER} && python3 {LOADER} {target.name}")
 
 

@@ -11,9 +11,11 @@ LOCK = "requirements.txt"
 
 
 def download(folder: Path) -> list[Path]:
-    """What .venv is made of, checked by the hashes of the lock."""
+    """Downloads the packages of .venv and checks them by the hashes of the lock."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     if subprocess.run([*pip, *options, "--requirement", str(REPO / LOCK)], check=False).returncode:
-        raise SiteError("pip could not download the packages; its message stands above; mend it and run this again")
+        raise SiteError(
+            "pip could not download the packages; its message is above; correct the cause and run this again"
+        )
     return sorted(folder.iterdir())

@@ -1,4 +1,4 @@
-"""Reading the archive of a bundle: whole and unchanged, or refused by its name. Standard library alone."""
+"""Reads the archive of a bundle; refuses one that is incomplete or changed. Standard library only."""
 
 import gzip
 import io
@@ -15,30 +15,30 @@ from stack.bundle.stream import CHUNK, Counted
 from stack.core.errors import SiteError
 
 FOLDER = 0o755
-AGAIN = "copy it again from where it was made"
+AGAIN = "copy it again from the machine that made it"
 
 
 def manifest(archive: Path) -> Manifest:
-    """The first file of the archive. Raises SiteError where that is not a manifest of this format."""
-    if archive.exists() and not archive.is_file():  # a pipe would be waited for
-        raise SiteError(f"{archive}: this is no file; give the path of a bundle")
+    """The first file of the archive. Raises SiteError if that is not a manifest of this format."""
+    if archive.exists() and not archive.is_file():  # reading from a pipe would wait
+        raise SiteError(f"{archive}: not a file; give the path of a bundle")
     with _refused(archive):
         for member, stream in _members(archive):
             if member.name == MANIFEST:
                 return _parsed(archive, stream.read())
             break
-    raise SiteError(f"{archive}: no bundle of a site; `python render.py bundle` makes one")
+    raise SiteError(f"{archive}: not the bundle of a site; `python render.py bundle` makes one")
 
 
 def _parsed(archive: Path, text: bytes) -> Manifest:
     try:
         return Manifest.parse(text)
     except (ValueError, TypeError, KeyError):
-        raise SiteError(f"{archive}: {MANIFEST} is damaged, or of another version of bundles; {AGAIN}") from None
+        raise SiteError(f"{archive}: {MANIFEST} is damaged, or has the format of another version; {AGAIN}") from None
 
 
 def verify(archive: Path, report: Callable[[str], None]) -> None:
-    """Reads all of it and changes nothing. Raises SiteError with every file that is not as it was bundled."""
+    """Reads all of it and changes nothing. Raises SiteError with every file that has changed since."""
     found: dict[str, str] = {}
     listed: dict[str, str] | None = None
     with _refused(archive):
@@ -51,11 +51,11 @@ def verify(archive: Path, report: Callable[[str], None]) -> None:
         raise SiteError(f"{archive}: ends too early, without {SUMS}; {AGAIN}")
     wrong = sorted(name for name in found.keys() | listed.keys() if found.get(name) != listed.get(name))
     if wrong:
-        raise SiteError(*(f"{archive}: {name} is not as it was bundled; {AGAIN}" for name in wrong))
+        raise SiteError(*(f"{archive}: {name} has changed since the bundle was made; {AGAIN}" for name in wrong))
 
 
 def unpack(archive: Path, root: Path, images: Callable[[IO[bytes], int], None]) -> None:
-    """Writes the site's folder to `root`, and hands over the images. Of an archive that was verified."""
+    """Writes the site's folder to `root`, and passes the images on. Only for an archive that was verified."""
     with _refused(archive):
         for member, stream in _members(archive):
             path = PurePosixPath(member.name)
@@ -87,15 +87,15 @@ def _members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     with gzip.open(archive) as plain, tarfile.open(fileobj=plain, mode="r|", bufsize=CHUNK) as tar:
         for member in tar:
             if not _belongs(member) or member.name in seen:
-                raise SiteError(f"{archive}: {member.name} has no place in a bundle; do not use this archive")
+                raise SiteError(f"{archive}: {member.name} does not belong in a bundle; do not use this archive")
             seen.add(member.name)
             yield member, tar.extractfile(member) or io.BytesIO()
-        while plain.read(CHUNK):  # the archive's own checksum stands at its very end
+        while plain.read(CHUNK):  # gzip checks its own checksum, which comes last
             pass
 
 
 def _belongs(member: tarfile.TarInfo) -> bool:
-    """No link and no device, nothing beside its folders, and no way out of them."""
+    """Only files and folders, only those of a bundle, and no path that leads out of it."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         return False
@@ -107,10 +107,10 @@ def _belongs(member: tarfile.TarInfo) -> bool:
 
 @contextmanager
 def _refused(archive: Path) -> Iterator[None]:
-    """What Python says of a damaged archive, in one line with the archive's name."""
+    """Turns Python's errors about a damaged archive into one line with the archive's name."""
     try:
         yield
     except EOFError:
         raise SiteError(f"{archive}: ends too early; {AGAIN}") from None
     except (gzip.BadGzipFile, zlib.error, tarfile.TarError):
-        raise SiteError(f"{archive}: damaged, or no bundle of a site; {AGAIN}") from None
+        raise SiteError(f"{archive}: damaged, or not the bundle of a site; {AGAIN}") from None

@@ -1,4 +1,4 @@
-"""Files on their way into a bundle and out of it. Standard library alone."""
+"""Reads files on their way into a bundle and out of it. Standard library only."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import IO
 
 from stack.bundle.format import size
 
-CHUNK = 1 << 20  # bytes that are in memory at a time
-STEP = 100 * 10**6  # bytes between two lines about one file
+CHUNK = 1 << 20  # bytes in memory at a time
+STEP = 100 * 10**6  # bytes between two lines of progress
 
 
 class Counted:
-    """What is read of a file: its checksum, and a line now and then about how far that is."""
+    """A file that is read: computes its checksum, and reports the progress of a long one."""
 
     def __init__(self, source: IO[bytes], name: str, total: int, report: Callable[[str], None]) -> None:
         self.source, self.name, self.total, self.report = source, name, total, report
@@ -27,7 +27,7 @@ class Counted:
         return data
 
     def digest(self) -> str:
-        """The checksum of the whole: reads what is left."""
+        """The checksum of the whole file: reads what is left of it."""
         while self.read(CHUNK):
             pass
         return self.sum.hexdigest()

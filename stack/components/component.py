@@ -1,9 +1,12 @@
 """What a component is: one folder, one Compose project, one module of this package."""
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stack.core.finding import Finding
+from stack.core.machine import Machine
 from stack.settings.settings import Rules, Section, Settings
 
 OVERRIDE = "compose.override.yaml"  # the user's own, which Compose merges with the rendered file
@@ -42,6 +45,14 @@ def _nothing(_: Settings) -> dict[str, str]:
     return {}
 
 
+def _no_findings(_: Settings, __: Machine) -> Iterator[Finding]:
+    return iter(())
+
+
+def _nobody(_: Settings, __: Machine) -> str:
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Settings that belong together, the rules between them, and `seen`: functions of the settings whose results
@@ -67,6 +78,8 @@ class Component(Part):
     `published` begins the settings ..._BIND and ..._PORT of a port of this machine, empty where there is none.
     `docker_workers` describes workers that make a container for each run, where it has such.
     `made` are its settings that are made once when they are empty, with their forms.
+    `findings` is what `doctor` asks of it, on every machine of the site. `port_user` names what uses its published port
+    now, if that belongs to the site; empty for a free port and for a stranger.
     """
 
     name: str = ""
@@ -83,6 +96,8 @@ class Component(Part):
     secrets: Callable[[Settings], Secrets] = _none
     made: Callable[[Settings], dict[str, str]] = _nothing
     docker_workers: Callable[[Settings], Any] | None = None
+    findings: Callable[[Settings, Machine], Iterator[Finding]] = _no_findings
+    port_user: Callable[[Settings, Machine], str] = _nobody
 
     def is_in(self, settings: Settings) -> bool:
         """Whether this machine runs it."""
@@ -112,3 +127,18 @@ class Component(Part):
     @property
     def compose_path(self) -> str:
         return f"{self.folder}/{self.compose_file}"
+
+
+def compose_words(component: Component, *arguments: str) -> list[str]:
+    """The words of a `docker` command for the component's Compose project, to be run in its folder."""
+    return ["compose", "--progress", "quiet", *_file_option(component), *arguments]
+
+
+def by_hand(component: Component, *arguments: str) -> str:
+    """A Compose command as a user types it in the site's folder."""
+    return f"`cd {component.folder} && {shlex.join(['docker', 'compose', *_file_option(component), *arguments])}`"
+
+
+def _file_option(component: Component) -> list[str]:
+    """Only for a file that Compose does not find by itself: with this option it ignores the user's override."""
+    return ["--file", component.compose_file] if component.variant else []

@@ -1,10 +1,14 @@
 """registry/: the private image registry, here or on another machine."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
 from stack.components.component import PASSWORD, SERVER_USAGE, Certificate, Component, Secrets
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Login, Machine
 from stack.core.repo import LOCAL
 from stack.core.url import callable_here, host_port, http
 from stack.load import pem
@@ -18,6 +22,27 @@ CERTS = ".site/certs.d"
 BLOCK_TYPE, BLOCK = "docker-registry-credentials", "site-registry"
 BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
 HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
+
+# What engines of this machine need for the registry: its name, and its CA where they look for one. Docker reads it at
+# every request, so a change needs no restart; Podman reads it too.
+HOSTS = Path("/etc/hosts")
+TRUSTED = Path("/etc/docker/certs.d")
+TRUST_COMMAND = "`make trust-registry` as root"
+MARK = "# by make trust-registry"  # ends the line of the hosts file that is the site's
+
+CERTIFICATE = "registry/secrets/tls.crt"
+WARN_DAYS = 21  # less than the 30 days at which ACME clients renew a certificate of the site's own
+
+_CHECK_TRUST = f"run {TRUST_COMMAND}; if that changes nothing, the engine runs on another machine"
+# A part of what Docker says -> what to do.
+_ADVICE = {
+    "401": "REGISTRY_PASSWORD differs from the registry's; after a change in .env, `docker compose up -d` in registry/",
+    "refused": "start it with `make up`",
+    "no answer": "start it with `make up`, or correct REGISTRY_HOST and REGISTRY_PORT",
+    "x509": _CHECK_TRUST,
+    "no such host": _CHECK_TRUST,
+    "HTTP response to HTTPS": "REGISTRY_TLS=false: allow it in the engine, as registry/README.md says",
+}
 
 
 class RegistrySettings(Section):
@@ -213,6 +238,137 @@ def made(_: Settings) -> dict[str, str]:
     return dict.fromkeys(("REGISTRY_PASSWORD", "REGISTRY_HTTP_SECRET"), PASSWORD)
 
 
+@dataclass(frozen=True)
+class Write:
+    """A file that root writes to provide what is missing, and how that is reported."""
+
+    path: Path
+    content: bytes
+    report: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A missing prerequisite, what the user does about it, and the file that provides it, if root can write one."""
+
+    what: str
+    advice: str = f"run {TRUST_COMMAND}"
+    write: Write | None = None
+
+
+def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """Whether this machine finds the registry, trusts it and can log in to it."""
+    if not is_used(settings):
+        return
+    yield from _certificate(settings, machine)
+    lacking = list(missing(settings, machine))
+    yield from (Finding(FAIL, each.what, each.advice) for each in lacking)
+    if not lacking and has_login(settings) and machine.engine_fault is None:
+        yield _login(settings, machine)
+
+
+def missing(settings: Settings, machine: Machine, trusted: Path = TRUSTED, hosts: Path = HOSTS) -> Iterator[Missing]:
+    """What keeps this machine's engine from the registry; nothing for a site without one."""
+    if is_used(settings):
+        yield from _missing_name(settings, machine, hosts)
+        yield from _missing_ca(settings, machine, trusted)
+
+
+def log_in(settings: Settings, machine: Machine) -> Login:
+    """This machine's engine, logged in as the site's user."""
+    return machine.login(address(settings), settings.REGISTRY_USER, settings.REGISTRY_PASSWORD)
+
+
+def login_finding(settings: Settings, refusal: str, engine: str = "the engine", status: str = FAIL) -> Finding:
+    """What a login, or its refusal, means for the user."""
+    if not refusal:
+        return Finding(OK, f"{engine} logs in to {address(settings)} as {settings.REGISTRY_USER}")
+    return Finding(status, f"{engine} cannot log in to {address(settings)} ({refusal})", advice(refusal))
+
+
+def advice(reason: str) -> str:
+    """What to do about an engine's reason for not using the registry."""
+    return next((each for sign, each in _ADVICE.items() if sign in reason), "correct that and try again")
+
+
+def address_of(hosts: str, name: str) -> str:
+    """The address that the site's line in this text of a hosts file gives the name; empty if there is none."""
+    return next((line.split()[0] for line in hosts.splitlines() if _is_ours(line, name)), "")
+
+
+def with_address(hosts: str, name: str, address: str) -> str:
+    """The text of a hosts file with the site's one line for the name; all other lines are kept."""
+    kept = "".join(line for line in hosts.splitlines(keepends=True) if not _is_ours(line, name))
+    newline = "" if not kept or kept.endswith("\n") else "\n"
+    return f"{kept}{newline}{address} {name}  {MARK}\n"
+
+
+def _is_ours(line: str, name: str) -> bool:
+    return line.rstrip().endswith(MARK) and line.split()[1:2] == [name]
+
+
+def port_user(settings: Settings, machine: Machine) -> str:
+    if machine.engine_fault is not None:
+        return ""
+    project = f"label=com.docker.compose.project={REGISTRY.project(settings.SITE)}"
+    running = machine.docker("ps", "--quiet", "--filter", project, "--filter", "status=running").output
+    return "this site's registry" if running else ""
+
+
+def _certificate(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """When the certificate expires that the registry serves now."""
+    end = machine.certificate_end(CERTIFICATE)
+    if end is None:
+        return
+    days = (end - datetime.now(UTC)).days
+    what = f"the registry's certificate expires on {end:%Y-%m-%d}"
+    if days >= WARN_DAYS:
+        yield Finding(OK, what)
+        return
+    renew = "renew REGISTRY_CERTIFICATE; then " if settings.REGISTRY_CERTIFICATE else ""
+    rest = "run `python render.py`, then `docker compose up -d` in registry/"
+    yield Finding(FAIL if days < 0 else NOTE, what, f"{renew}{rest}")
+
+
+def _login(settings: Settings, machine: Machine) -> Finding:
+    refusal = log_in(settings, machine).refusal
+    not_started = "refused" in refusal and is_here(settings)
+    return login_finding(settings, refusal, status=NOTE if not_started else FAIL)
+
+
+def _missing_name(settings: Settings, machine: Machine, hosts: Path) -> Iterator[Missing]:
+    name, wanted = settings.REGISTRY_HOST, host_address(settings)
+    text = (machine.read(str(hosts)) or b"").decode("utf-8", "surrogateescape")
+    report = f"wrote `{wanted} {name}` into {hosts}; a running engine sees it within five seconds"
+    write = (
+        Write(hosts, with_address(text, name, wanted).encode("utf-8", "surrogateescape"), report) if wanted else None
+    )
+    written, found = address_of(text, name), machine.addresses(name)
+    if written and wanted and written != wanted:
+        yield Missing(f"{hosts} gives {name} the address {written} instead of {wanted}", write=write)
+    elif not found and write:
+        yield Missing(f"the name {name} does not resolve", write=write)
+    elif not found:
+        yield Missing(f"the name {name} does not resolve", f"add it to the name server, or `ADDRESS {name}` to {hosts}")
+    elif settings.REGISTRY_TLS and any(ip_address(address).is_loopback for address in found):
+        yield Missing(
+            f"{name} resolves to {' and '.join(found)}, for which Docker does not check the certificate",
+            f"take it out of {hosts}, then run {TRUST_COMMAND}",
+        )
+
+
+def _missing_ca(settings: Settings, machine: Machine, trusted: Path) -> Iterator[Missing]:
+    path = ca_path(settings)
+    if not path:
+        return
+    target = trusted / address(settings) / "ca.crt"
+    wanted, found = machine.read(path), machine.read(str(target))
+    if found != wanted:
+        state = "is missing" if found is None else "belongs to another CA"
+        report = f"wrote {target}: engines of this machine trust the registry's certificate"
+        yield Missing(f"{target} {state}", write=Write(target, wanted or b"", report))
+
+
 REGISTRY = Component(
     noun="registry",
     name="registry",
@@ -227,5 +383,7 @@ REGISTRY = Component(
     rules=RULES,
     secrets=secrets,
     made=made,
+    findings=findings,
+    port_user=port_user,
     seen=(address, url, is_used, has_login, ca_path, block, health_port),
 )

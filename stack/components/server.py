@@ -1,11 +1,15 @@
 """server/: API, UI, background services, database."""
 
+import re
+import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated
 
 from stack.components.component import LOGIN, PASSWORD, Component, Secrets
 from stack.core import url
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Machine, Response
 from stack.core.quoting import redis_string, redis_url, supervisord_value
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
@@ -14,6 +18,7 @@ PORT_INSIDE = 4200
 NAME = "server"
 AUTH = "PREFECT_API_AUTH_STRING"
 SECONDS_PER_DAY = 86400
+MAX_CLOCK_SECONDS = 5
 
 
 class ServerSettings(Section):
@@ -192,6 +197,71 @@ def made(settings: Settings) -> dict[str, str]:
     return login | dict.fromkeys(databases, PASSWORD)
 
 
+def port_user(settings: Settings, machine: Machine) -> str:
+    return "a Prefect API" if _health(settings, machine) else ""
+
+
+def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """Whether the API answers to the components of this machine, and fits them."""
+    answer = _health(settings, machine)
+    if answer is None:
+        yield _no_api(settings)
+        return
+    yield Finding(OK, f"the API answers at {api_url_direct(settings)}")
+    yield from _clock(answer)
+    yield _version(settings, machine)
+
+
+def _health(settings: Settings, machine: Machine) -> Response | None:
+    answer = machine.get(f"{api_url_direct(settings)}/health")
+    return answer if answer and answer.worked else None
+
+
+def _no_api(settings: Settings) -> Finding:
+    what = f"no API answers at {api_url_direct(settings)}"
+    if SERVER.is_in(settings):
+        return Finding(NOTE, what, "start it with `make up`")
+    return Finding(FAIL, what, "check PREFECT_API_URL, the network, and that the server runs")
+
+
+def _clock(answer: Response) -> Iterator[Finding]:
+    from email.utils import parsedate_to_datetime  # render does not need it
+
+    if not answer.date:
+        return
+    difference = abs(parsedate_to_datetime(answer.date).timestamp() - time.time())
+    if difference <= MAX_CLOCK_SECONDS:
+        yield Finding(OK, "this clock agrees with the server's")
+        return
+    yield Finding(
+        FAIL,
+        f"this clock and the server's differ by {difference:.0f} s",
+        "set both by NTP: schedules and the detection of late runs depend on the clock",
+    )
+
+
+def _version(settings: Settings, machine: Machine) -> Finding:
+    answer = machine.get(f"{api_url_direct(settings)}/admin/version", settings.PREFECT_API_AUTH_STRING)
+    if answer is None or not answer.worked:
+        return Finding(
+            FAIL,
+            "the API refuses the login of PREFECT_API_AUTH_STRING",
+            "copy the server's; after a change there, `docker compose up -d` in server/",
+        )
+    version, wanted = answer.body.strip().strip('"'), settings.PREFECT_VERSION
+    if _numbers(version) < _numbers(wanted):
+        return Finding(
+            FAIL,
+            f"the server is Prefect {version}, older than this site's {wanted}",
+            "update the server first: an older one refuses newer clients",
+        )
+    return Finding(OK, f"the server is Prefect {version}, this site {wanted}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
 SERVER = Component(
     noun="server",
     name="server",
@@ -210,6 +280,8 @@ SERVER = Component(
     rules=RULES,
     secrets=secrets,
     made=made,
+    findings=findings,
+    port_user=port_user,
     seen=(
         api_url,
         process_api_url,

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from stack.components.component import PASSWORD, Component, Secrets
 from stack.components.site import HOME
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Machine
 from stack.core.url import callable_here, http
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
@@ -153,6 +155,23 @@ def made(_: Settings) -> dict[str, str]:
     return {"STORAGE_SECRET_KEY": PASSWORD}
 
 
+def port_user(settings: Settings, machine: Machine) -> str:
+    """Any answer counts: what an S3 server says to a stranger differs from one to the next."""
+    return "an S3 server" if machine.get(url_here(settings)) else ""
+
+
+def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    if not (is_bucket(settings) or is_here(settings)):
+        return
+    url = url_here(settings)
+    if machine.get(url):
+        yield Finding(OK, f"the S3 server answers at {url}")
+    elif is_here(settings):
+        yield Finding(NOTE, f"no S3 server answers at {url}", "start it with `make up`")
+    else:
+        yield Finding(FAIL, f"no S3 server answers at {url}", "check STORAGE_S3_URL, the network, and that it runs")
+
+
 STORAGE = Component(
     noun="storage",
     name="storage",
@@ -165,6 +184,8 @@ STORAGE = Component(
     rules=RULES,
     secrets=secrets,
     made=made,
+    findings=findings,
+    port_user=port_user,
     seen=(
         url,
         run_environment,

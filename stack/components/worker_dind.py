@@ -1,16 +1,22 @@
 """worker-docker/, component worker-dind: Docker workers on an engine of the site's own, in a container (DinD)."""
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from stack.components import dockerworkers
 from stack.components.component import CLIENT_USAGE, SERVER_USAGE, Certificate, Component, Secrets
 from stack.components.dockerworkers import SHARED, SOURCES, DockerWorkers
 from stack.components.server import api_url, login
 from stack.components.site import HOME
 from stack.components.worker_docker import WORKER_DOCKER
+from stack.core.finding import FAIL, Finding
+from stack.core.machine import Machine
 from stack.settings import values
 from stack.settings.settings import Section, Settings, setting
 
 BITS = 24  # of one network of containers
+TUN = "/dev/net/tun"
+NAMESPACES = "/proc/sys/user/max_user_namespaces"
 
 
 class DindSettings(Section):
@@ -79,6 +85,24 @@ def secrets(settings: Settings) -> Secrets:
     return Secrets(login(settings), certificates=(engine, client))
 
 
+def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    if settings.DIND_ROOTLESS and WORKER_DIND.is_in(settings) and machine.engine_fault is None:
+        yield from rootless(machine)
+    yield from dockerworkers.findings(workers(settings), settings, machine)
+
+
+def rootless(machine: Machine, tun: str = TUN, namespaces: str = NAMESPACES) -> Iterator[Finding]:
+    """What the kernel of this machine lacks for an engine without privileges."""
+    if not machine.exists(tun):
+        yield Finding(FAIL, f"DIND_ROOTLESS: this machine has no {tun}", "load it as root with `modprobe tun`")
+    if (machine.read(namespaces) or b"").strip() == b"0":
+        yield Finding(
+            FAIL,
+            "DIND_ROOTLESS: this machine allows no user namespaces",
+            f"write a number such as 10000 into {namespaces} as root, or set DIND_ROOTLESS=false",
+        )
+
+
 WORKER_DIND = Component(
     noun="worker_dind",
     name="worker-dind",
@@ -93,5 +117,6 @@ WORKER_DIND = Component(
     templates=WORKER_DOCKER.templates,
     sections=(DindSettings,),
     secrets=secrets,
+    findings=findings,
     seen=(workers, bridge, addresses),
 )

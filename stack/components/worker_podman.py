@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
+from stack.components import dockerworkers
 from stack.components.component import Component, Secrets
 from stack.components.dockerworkers import SHARED, SOURCES, DockerWorkers
 from stack.components.server import api_url, full_name, login
 from stack.components.site import HOME
+from stack.core.finding import Finding
+from stack.core.machine import Machine
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
@@ -76,6 +79,10 @@ def secrets(settings: Settings) -> Secrets:
     return Secrets(login(settings))
 
 
+def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    return dockerworkers.findings(workers(settings), settings, machine)
+
+
 WORKER_PODMAN = Component(
     noun="worker_podman",
     name="worker-podman",
@@ -90,5 +97,6 @@ WORKER_PODMAN = Component(
     sections=(PodmanSettings,),
     rules=RULES,
     secrets=secrets,
+    findings=findings,
     seen=(workers,),
 )

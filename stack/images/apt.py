@@ -1,4 +1,4 @@
-"""The apt configuration of this machine, as far as a build of images uses it."""
+"""The apt configuration of this machine: the part that builds of images use."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Settings that decide whether a mirror can be reached and trusted.
+# Settings that decide whether apt can reach and trust a mirror.
 _TREES = ("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::ForceIPv4")
 # Paths of this machine, which a container does not have.
 _PATHS = re.compile(r"::(CAInfo|CAPath|SslCert|SslKey|CrlFile|Proxy-Auto-Detect)\b")
@@ -27,7 +27,7 @@ class Source:
 
     @property
     def is_debian(self) -> bool:
-        """Other vendors name their suites after Debian's too, but sign with keys of their own."""
+        """Other vendors use Debian's names of suites as well, but sign with their own keys."""
         return "main" in self.components and (not self.signed_by or _DEBIAN_KEYS in self.signed_by)
 
     def line(self, suite: str) -> str:
@@ -38,7 +38,7 @@ class Source:
 def sources(release: str, etc: Path = Path("/etc/apt"), os_release: Path = Path("/etc/os-release")) -> list[str]:
     """Lines of sources.list for a Debian release, from this machine's own sources.
 
-    A Debian of another release has its name exchanged. Empty where the machine has no source of Debian's.
+    On a Debian of another release, that name is replaced. Empty if the machine has no source of Debian.
     """
     own = re.search(r'^VERSION_CODENAME="?(\w+)', os_release.read_text(), re.MULTILINE) if os_release.exists() else None
     known = [source for source in _all(etc) if source.is_debian]
@@ -51,7 +51,7 @@ def sources(release: str, etc: Path = Path("/etc/apt"), os_release: Path = Path(
 
 
 def configuration() -> str:
-    """Proxies, checks and certificates as apt on this machine uses them; empty where there is no apt."""
+    """Proxies, checks and certificates that apt on this machine uses; empty without apt."""
     try:
         return subprocess.run(["apt-config", "dump", *_TREES], capture_output=True, text=True, check=True).stdout
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def configuration() -> str:
 
 
 def container_configuration(ca: str) -> str:
-    """The same for apt in a container, where `ca` is the path of the certificates; empty for those it has itself."""
+    """The same for apt in a container; `ca` is the path of the certificates there, empty for the container's own."""
     lines = [line for line in configuration().splitlines() if not _PATHS.search(line)]
     lines += ['Acquire::Languages "none";', *([f'Acquire::https::CAInfo "{ca}";'] if ca else [])]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Making the images that an engine lacks."""
+"""Makes the images that an engine lacks."""
 
 import fcntl
 import os
@@ -18,12 +18,12 @@ TAIL_LINES = 5
 
 _STEP = re.compile(r"^#\d+ \[(\S+ +\d+/\d+)\] RUN ")
 _ERROR = re.compile(r"^(#\d+) ERROR: (.+)$")
-# BuildKit knows these arguments by itself and keeps them out of image, history and cache.
+# BuildKit has these arguments built in and keeps them out of image, history and cache.
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Builder:
-    """One pass over the images of a site. `way` is how the next image is made: `pull`, or `build` once that failed."""
+    """A pass over the images of a site. `way` is how the next image is made: `pull`, or `build` once a pull failed."""
 
     def __init__(
         self, mode: str, ca_bundle: Path | None, labels: Mapping[str, str], report: Callable[[str], None]
@@ -36,11 +36,11 @@ class Builder:
         self.present: dict[str, str] = {}
 
     def make(self, recipes: Sequence[Recipe]) -> None:
-        """Makes what is lacking, parents first; one question to the engine where nothing is. Raises SiteError."""
+        """Makes missing images, parents first; asks the engine once if nothing is missing. Raises SiteError."""
         if not self._lacking(recipes):
             return
         with _alone(recipes[0].root), secrets(self.ca_bundle) as files:
-            for recipe in self._lacking(recipes):  # another may have made them meanwhile
+            for recipe in self._lacking(recipes):  # another process may have made them meanwhile
                 self._make_one(recipe, files)
 
     def _lacking(self, recipes: Sequence[Recipe]) -> list[Recipe]:
@@ -62,7 +62,7 @@ class Builder:
         reason = engine.pull(recipe.base, _log(recipe))
         if reason and self.mode == "pull":
             raise SiteError(
-                f"image {recipe.name}: {recipe.base} cannot be pulled ({reason}); mend that, "
+                f"image {recipe.name}: {recipe.base} cannot be pulled ({reason}); correct that, "
                 "or write BASE_IMAGES=build to make it from distribution packages"
             )
         if reason:
@@ -78,15 +78,15 @@ class Builder:
                 self.present[parent.reference] = "build"
 
     def _build(self, recipe: Recipe, files: Mapping[str, Path]) -> None:
-        def heard(line: str) -> None:
+        def report_step(line: str) -> None:
             if step := _STEP.match(line):
                 self.report(f"image {recipe.name}: step {' '.join(step[1].split())}")
 
-        status = engine.run(self._command(recipe, files), _log(recipe), heard, env=engine.builder())
+        status = engine.run(self._command(recipe, files), _log(recipe), report_step, env=engine.builder())
         _check(status == 0, recipe)
 
     def _command(self, recipe: Recipe, files: Mapping[str, Path]) -> list[str]:
-        """Host network: a proxy or a name server that only this machine reaches serves its builds too."""
+        """On the host's network: builds can then use a proxy or a name server that only this machine reaches."""
         arguments = [f"WAY={self.way}", *([f"BASE_IMAGE={recipe.base}"] if recipe.base else [])]
         arguments += [f"{parent.name.upper().replace('-', '_')}_IMAGE={parent.reference}" for parent in recipe.parents]
         arguments += [name for name in _PROXIES if name in os.environ]
@@ -102,10 +102,10 @@ class Builder:
 
 
 def lacking(recipes: Sequence[Recipe], present: Mapping[str, str], mode: str) -> list[Recipe]:
-    """What is to be made, parents first: all that is not there, or was made another way than `mode` insists on.
+    """The images to make, parents first: those that do not exist, or were made another way than `mode` demands.
 
-    `present` maps references to origins. A parent is looked at only where its child is to be made; the base that
-    only builds need is left to them.
+    `present` maps references to origins. A parent is checked only if its child is to be made; the base that only
+    builds need is left to them.
     """
     found: dict[str, Recipe] = {}
     for recipe in recipes:
@@ -117,7 +117,7 @@ def lacking(recipes: Sequence[Recipe], present: Mapping[str, str], mode: str) ->
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """Two at once would be in each other's way: at apt's lock, in the logs, with the same image twice."""
+    """Two at once would disturb each other: at apt's lock, in the logs, with the same image twice."""
     (root / LOGS).mkdir(parents=True, exist_ok=True)
     with (root / LOGS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -126,7 +126,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 @contextmanager
 def _announced(recipe: Recipe, report: Callable[[str], None]) -> Iterator[None]:
-    """Tells when the making of an image begins and, unless it failed, ends."""
+    """Reports when the making of an image begins and, unless it failed, when it ends."""
     title = f"image {recipe.name} {recipe.version}"
     report(f"{title}: making it")
     begun = time.monotonic()
@@ -135,7 +135,7 @@ def _announced(recipe: Recipe, report: Callable[[str], None]) -> Iterator[None]:
 
 
 def _lineage(recipes: Sequence[Recipe]) -> list[str]:
-    """The names of images and of all they are made from."""
+    """The names of images and of all their parents."""
     names = [name for recipe in recipes for name in (recipe.reference, *_lineage(recipe.parents))]
     return list(dict.fromkeys(names))
 
@@ -152,7 +152,8 @@ def _check(worked: bool, recipe: Recipe) -> None:
 
 
 def relevant(lines: Sequence[str]) -> list[str]:
-    """The last lines of the step that failed, and why where it said nothing; of a log without steps the last lines."""
+    """The last lines of the step that failed, or its error if it printed nothing; the last lines of a log without
+    steps."""
     failed = [match for match in map(_ERROR.match, lines) if match]
     if not failed:
         return [line for line in lines if line.strip()][-TAIL_LINES:]

@@ -1,4 +1,4 @@
-"""The image that the way `build` begins with: a Debian root file system, made on this machine from its own sources."""
+"""The image that the way `build` starts from: a Debian root file system, made here from this machine's own sources."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 
 
 def make(recipe: Recipe, labels: Mapping[str, str], log: Path, report: Callable[[str], None]) -> bool:
-    """Makes and imports the root file system; whether that worked. Raises SiteError where mmdebstrap is missing."""
+    """Makes and imports the root file system; whether that worked. Raises SiteError if mmdebstrap is missing."""
     _require_mmdebstrap(log, report)
     with tempfile.TemporaryDirectory(prefix="images-") as folder:
         conf, archive = Path(folder) / "apt.conf", Path(folder) / "rootfs.tar"
@@ -37,7 +37,7 @@ def _require_mmdebstrap(log: Path, report: Callable[[str], None]) -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise SiteError(
             f"images: building needs mmdebstrap; install it as root with `{' '.join(install)}` (Debian, Ubuntu), "
-            "or write BASE_IMAGES=pull where a registry can be reached"
+            "or write BASE_IMAGES=pull if this machine can reach a registry"
         )
     report(f"images: installing {' '.join(_PACKAGES)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -1,4 +1,4 @@
-"""What making images asks of the container engine, through its command line."""
+"""What the building of images needs of the container engine, through its command line."""
 
 import json
 import os
@@ -7,42 +7,45 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stack.core.docker import docker, last_line
 from stack.core.errors import SiteError
 
 ORIGIN = "site.origin"
-# A registry that has sent nothing by then is taken for unreachable; one that answers names the image at once.
+# If a registry has sent nothing by then, it counts as unreachable; one that answers names the image at once.
 PULL_SECONDS = 20
 
 
 def origins(references: Sequence[str]) -> dict[str, str]:
-    """Those of the images that the engine has -> the way each was made: pull, build, or empty where unknown."""
+    """Those of the images that the engine has -> the way each was made: pull, build, or empty if unknown."""
     if not references:
         return {}
     form = f'{{{{json .RepoTags}}}}{{{{"\\t"}}}}{{{{index .Config.Labels "{ORIGIN}"}}}}'
-    result = _docker("image", "inspect", "--format", form, *references)
-    faults = [line for line in result.stderr.splitlines() if "no such image" not in line.lower()]
-    if result.returncode and faults:
+    result = docker("image", "inspect", "--format", form, *references)
+    faults = [line for line in result.errors.splitlines() if "no such image" not in line.lower()]
+    if faults and not result.worked:
         raise SiteError(f"images: the container engine does not answer ({faults[0]}); start it with `make engine`")
-    rows = [line.split("\t") for line in result.stdout.splitlines() if "\t" in line]
+    rows = [line.split("\t") for line in result.output.splitlines() if "\t" in line]
     return {tag: origin for tags, origin in rows for tag in json.loads(tags)}
 
 
 def has(image: str) -> bool:
     """Whether the engine has an image under a name that may be short, or a digest."""
-    return _docker("image", "inspect", image).returncode == 0
+    return docker("image", "inspect", image).worked
 
 
 def pull(image: str, log: Path) -> str:
     """Pulls a public image; returns why that failed, or nothing."""
     if run(["docker", "pull", image], log, silent_seconds=PULL_SECONDS) == 0:
         return ""
-    said = log.read_text(errors="replace").splitlines()
-    return said[-1].removeprefix("Error response from daemon: ") if said else f"no answer within {PULL_SECONDS} s"
+    output = log.read_text(errors="replace")
+    if not output.strip():
+        return f"no answer within {PULL_SECONDS} s"
+    return last_line(output).removeprefix("Error response from daemon: ")
 
 
 def builder() -> dict[str, str]:
     """The environment of `docker build`: the engine's own builder, the only one that sees the engine's images."""
-    context = _docker("context", "show").stdout.strip()
+    context = docker("context", "show").output.strip()
     own = {"BUILDX_BUILDER": context} if context else {}
     return {**os.environ, "DOCKER_BUILDKIT": "1", **own}
 
@@ -50,13 +53,13 @@ def builder() -> dict[str, str]:
 def run(
     command: Sequence[str],
     log: Path,
-    heard: Callable[[str], None] = lambda line: None,
+    on_line: Callable[[str], None] = lambda line: None,
     env: dict[str, str] | None = None,
     silent_seconds: float = threading.TIMEOUT_MAX,
 ) -> int:
-    """Runs a command, its output in `log` and each line told to `heard`; returns the exit status.
+    """Runs a command, writes its output to `log` and passes each line to `on_line`; returns the exit status.
 
-    A command that has said nothing at all for `silent_seconds` is ended.
+    Stops a command that has printed nothing at all within `silent_seconds`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -71,13 +74,6 @@ def run(
         for line in process.stdout or ():
             patience.cancel()
             kept.write(line)
-            heard(line.rstrip("\n"))
+            on_line(line.rstrip("\n"))
         patience.cancel()
         return process.wait()
-
-
-def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise SiteError("images: there is no `docker` command here; install an engine with `make engine`") from None

@@ -26,7 +26,7 @@ def named(files: Iterable[File]) -> list[str]:
 
 
 def _registered(file: File | None) -> Iterator[str]:
-    """What registration reads; other files of pools and deployments are there for other components."""
+    """The files that registration reads; those of other pools and deployments belong to other components."""
     if file:
         registered = _document(file)
         names = [*registered["deployments"], *(pool["base_job_template"] for pool in registered["pools"])]
@@ -45,7 +45,7 @@ def _document(file: File) -> Any:
 
 
 def _images(node: Any) -> Iterator[str]:
-    """Those of all `image:` below; a parameter of that name is a flow's own affair."""
+    """The values of all `image:` below, except of a flow's parameter with this name."""
     if isinstance(node, dict):
         yield from _image(node.get("image"))
         for value in (value for key, value in node.items() if key != "parameters"):
@@ -56,7 +56,7 @@ def _images(node: Any) -> Iterator[str]:
 
 
 def _image(value: Any) -> Iterator[str]:
-    """Compose and deployments say the name, the schema of a pool its default; `{{ image }}` stands for another."""
+    """A name in Compose files and deployments, a default in the schema of a pool; `{{ image }}` refers to another."""
     name = value.get("default") if isinstance(value, dict) else value
     if isinstance(name, str) and name and "{{" not in name:
         yield name

@@ -1,8 +1,8 @@
-"""The images of a site: what each is called, and making those that the engine lacks.
+"""The images of a site: their names, and making those that the engine lacks.
 
-An image is a folder below `images/`, whose README.md is the page for them, or below the folders of job images. The
-name of an image ends in a hash of all that it is made of: what is present under its name is right, and nothing needs
-to be compared.
+An image is a folder below `images/`, whose README.md describes them, or below the folders of job images. The name of
+an image ends in a hash of everything it is made from: an image that exists under its name is up to date, and nothing
+needs to be compared.
 """
 
 import re
@@ -14,26 +14,26 @@ from stack.core.errors import SiteError
 from stack.core.repo import JOB_IMAGES
 from stack.images.recipe import Recipe
 
-# Those that deployments of the bundle name.
+# Those that the bundled deployments name.
 SAMPLES = ("client/direct/flights", "client/direct/weather", "client/algorithms/pca")
 _NAME = re.compile(r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*")  # a part of an image's name
 NO_BASES: Mapping[str, str] = MappingProxyType({})
 
 
 def reference(name: str, root: Path, bases: Mapping[str, str] = NO_BASES) -> str:
-    """The image's full name. Reads a few files and asks no engine. Raises SiteError where there is no such image."""
+    """The image's full name. Reads a few files and asks no engine. Raises SiteError for an unknown image."""
     return Recipe(name, root, bases).reference
 
 
 def references(names: Iterable[str], root: Path, bases: Mapping[str, str] = NO_BASES) -> dict[str, str]:
-    """The full names of several images, for which what they share is read once."""
+    """The full names of several images; reads what they share only once."""
     known: dict[str, Recipe] = {}
     return {name: known.setdefault(name, Recipe(name, root, bases, known)).reference for name in names}
 
 
 def jobs(root: Path) -> list[str]:
-    """The images that jobs run in: those that hold a flow, and those of algorithms. Raises SiteError where one cannot
-    be made, or one is missing that deployments name."""
+    """The images in which jobs run: those with a flow, and those of algorithms. Raises SiteError if one cannot be made,
+    or if one is missing that deployments name."""
     folders = [
         path.parent.relative_to(root).as_posix()
         for place in JOB_IMAGES
@@ -48,12 +48,15 @@ def _job_faults(folders: list[str]) -> Iterator[str]:
     owner: dict[str, str] = {}
     for folder in folders:
         if not _NAME.fullmatch(_name(folder)):
-            yield f"{folder}: an image is called like its folder: lower-case letters, digits and inner . _ -; rename it"
+            yield (
+                f"{folder}: an image has the name of its folder: lower-case letters and digits, "
+                "with . _ - only between them; rename it"
+            )
         if owner.setdefault(_name(folder), folder) != folder:
-            yield f"{folder}: {owner[_name(folder)]} has this name too; rename one of them"
+            yield f"{folder}: {owner[_name(folder)]} has the same name; rename one of them"
     for sample in SAMPLES:
         if sample not in folders:
-            yield f"{sample}: has no Dockerfile, and deployments name its image; `git checkout {sample}` brings it"
+            yield f"{sample}: has no Dockerfile, and deployments name its image; `git checkout {sample}` restores it"
 
 
 def _name(folder: str) -> str:
@@ -71,10 +74,10 @@ def ensure(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Makes the images that the engine lacks, parents first, one after the other.
 
-    `mode` is BASE_IMAGES: `pull` and `build` also remake what was made the other way; `auto` pulls until a pull
-    fails, says so, and builds from there on. Raises SiteError with the reason and the log's place.
+    `mode` is BASE_IMAGES: `pull` and `build` also remake images that were made the other way; `auto` pulls until a pull
+    fails, reports that, and builds from then on. Raises SiteError with the reason and the path of the log.
     """
-    from stack.images.builder import Builder  # the renderer only asks for names and must not wait for the rest
+    from stack.images.builder import Builder  # render only needs names and must not wait for this import
 
     recipes = [Recipe(name, root, bases) for name in names]
     Builder(mode, ca_bundle, labels, report).make(recipes)

@@ -1,4 +1,4 @@
-"""The pip configuration of this machine, as far as a build of images uses it."""
+"""The pip configuration of this machine: the part that builds of images use."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import sys
 _OPTIONS = ("index-url", "extra-index-url", "find-links", "trusted-host", "proxy", "timeout", "retries")
 _LOCATIONS = ("index-url", "extra-index-url", "find-links")
 _LINE = re.compile(r"^(global|install|:env:)\.(?:default-)?([\w-]+)=(.+)$", re.MULTILINE)
-# Later wins, as in pip itself.
+# The later one wins, as in pip itself.
 _ORDER = ("global", "install", ":env:")
 
 
@@ -20,7 +20,7 @@ def options() -> dict[str, str]:
 
 
 def container_configuration(ca: str) -> str:
-    """A pip.conf for a container, where `ca` is the path of the certificates; empty for those pip has itself.
+    """A pip.conf for a container; `ca` is the path of the certificates there, empty for pip's own.
 
     Directories of this machine are left out: a container does not have them.
     """
@@ -30,12 +30,12 @@ def container_configuration(ca: str) -> str:
 
 
 def _reachable(name: str, value: str) -> str:
-    """The value on one line, of locations only those that a container can ask for."""
+    """The value on one line; of locations, only the URLs that a container can reach."""
     return " ".join(word for word in value.split() if name not in _LOCATIONS or word.startswith(("http:", "https:")))
 
 
 def _listed() -> str:
-    """What `pip config list` prints; an environment made by uv has no pip of its own, so then the machine's."""
+    """The output of `pip config list`; of the machine's pip if this environment has none, as one made by uv."""
     for pip in ([sys.executable, "-m", "pip"], ["pip3"], ["pip"]):
         if shutil.which(pip[0]):
             done = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""A recipe: the folder that one image is made from, and what the image is called."""
+"""A recipe: the folder from which one image is made, and the name of the image."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from stack.core.repo import JOB_IMAGES, REPOSITORY
 DEBIAN = "debian"
 DEBIAN_RELEASE = "bookworm"
 HASH_DIGITS = 12
-NO_PART = (".in", ".pyc")
+NOT_INPUT = (".in", ".pyc")
 # The site's own images: a folder for each.
 SITE_IMAGES = "images"
 # The folder that a Dockerfile knows as `flows`.
@@ -29,7 +29,7 @@ _MAJOR = re.compile(r":(\d+)[^/]*$")
 class Recipe:
     """One image. `bases` maps names to public images that replace those of the Dockerfiles: a mirror's, for example.
 
-    `known` are the parents by name, for all that have it: each is read once.
+    `known` holds the parents by name, shared by several recipes: each is read once.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Recipe:
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """Path in the folder -> content, without dot files, bytecode and `*.in`, which a lock was made from."""
+        """Path in the folder -> content, without dot files, bytecode and the `*.in` files from which locks are made."""
         found = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        parts = [path for path in found if path.suffix not in NO_PART and not path.name.startswith(".")]
+        parts = [path for path in found if path.suffix not in NOT_INPUT and not path.name.startswith(".")]
         if not parts:
-            raise SiteError(f"{self.folder}: there is no recipe of an image called {self.name}")
+            raise SiteError(f"{self.folder}: there is no recipe for an image called {self.name}")
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in parts}
 
     @cached_property
@@ -59,7 +59,7 @@ class Recipe:
 
     def _flow(self, name: str) -> dict[str, bytes]:
         folder, wanted = self.root / FLOWS, self.root / FLOWS / name
-        below = sorted(path for path in wanted.rglob("*") if path.is_file() and path.suffix not in NO_PART)
+        below = sorted(path for path in wanted.rglob("*") if path.is_file() and path.suffix not in NOT_INPUT)
         found = [wanted] if wanted.is_file() else below
         if not found:
             raise SiteError(f"{self.folder / 'Dockerfile'}: copies {name} from flows, and {folder} has no such file")
@@ -67,19 +67,19 @@ class Recipe:
 
     @property
     def base(self) -> str:
-        """The public image that the way `pull` begins with; empty where the Dockerfile names none."""
+        """The public image that the way `pull` starts from; empty if the Dockerfile names none."""
         named = _BASE.search(self._text("Dockerfile"))
         return (self.bases.get(self.name) or named[1]) if named else ""
 
     @cached_property
     def parents(self) -> list["Recipe"]:
-        """The images of the site that the Dockerfile begins with: `ARG PREFECT_IMAGE` stands for `prefect`."""
+        """The images of the site that the Dockerfile starts from: `ARG PREFECT_IMAGE` means `prefect`."""
         names = [name.lower().replace("_", "-") for name in _PARENT.findall(self._text("Dockerfile"))]
         return [self.known.setdefault(name, replace(self, name=name)) for name in names]
 
     @cached_property
     def version(self) -> str:
-        """For people: the locked version of the package of that name, the public image's major, or the parent's."""
+        """For readers: the locked version of the package of that name, the public image's major, or the parent's."""
         locked = re.search(rf"^{re.escape(self.name)}==([^\s;]+)", self._text("requirements.txt"), re.MULTILINE)
         named = _BASE.search(self._text("Dockerfile"))
         found = locked or _MAJOR.search(named[1] if named else "")
@@ -95,7 +95,7 @@ class Recipe:
         return self.files.get(file, b"").decode()
 
     def _digest(self) -> str:
-        """Over every input with its length, so that no two sets of inputs read the same."""
+        """Over every input with its length, so that two different sets of inputs never look the same."""
         digest = hashlib.sha256()
         parents = [parent.reference for parent in self.parents]
         files = [*self.files.items(), *self.flows.items()]

@@ -1,4 +1,4 @@
-"""What a build may know of this machine and must not keep: BuildKit secrets, one file each."""
+"""What a build needs of this machine and must not keep: BuildKit secrets, one file each."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 from stack.core.errors import SiteError
 from stack.images import apt, pip
 
-# Where a Dockerfile sees the certificates.
+# The path of the certificates in a Dockerfile.
 CA = "/run/secrets/ca"
 # The bundle of Debian and Arch, of Fedora, of openSUSE, of Alpine.
 _BUNDLES = (
@@ -22,7 +22,7 @@ _BUNDLES = (
 
 @contextmanager
 def secrets(ca_bundle: Path | None) -> Iterator[Mapping[str, Path]]:
-    """Identifier -> file, for as long as the builds take: `ca` (certificates), `pip` and `apt` (configuration)."""
+    """Identifier -> file, until the builds have ended: `ca` (certificates), `pip` and `apt` (configuration)."""
     certificates = trusted(ca_bundle)
     inside = CA if certificates else ""
     texts = {
@@ -39,7 +39,7 @@ def secrets(ca_bundle: Path | None) -> Iterator[Mapping[str, Path]]:
 def trusted(ca_bundle: Path | None) -> str:
     """The certificates (PEM) that this machine trusts, those of its pip and those of EXTRA_CA_BUNDLE."""
     if ca_bundle and not ca_bundle.is_file():
-        raise SiteError(f"EXTRA_CA_BUNDLE: there is no file {ca_bundle}; write the path of a file with certificates")
+        raise SiteError(f"EXTRA_CA_BUNDLE: {ca_bundle} does not exist; write the path of a file with certificates")
     own = next((path for path in (os.environ.get("SSL_CERT_FILE", ""), *_BUNDLES) if Path(path).is_file()), None)
     paths = [own, pip.options().get("cert"), ca_bundle]
     files = dict.fromkeys(Path(path).resolve() for path in paths if path and Path(path).is_file())

@@ -1,13 +1,13 @@
-"""Where a site runs: containers on a Docker-compatible engine, or plain processes where there is none.
+"""Where a site runs: in containers on a Docker-compatible engine, or as plain processes if there is no engine.
 
-What was found at the first start is recorded for the site: an engine that is down later must not lead to an empty
-twin of the site on the other kind.
+The first start records its choice for the site: if the engine is down later, the site must not start a second time,
+empty, as processes.
 """
 
 import shutil
-import subprocess
 from pathlib import Path
 
+from stack.core.docker import NoAnswerError, docker
 from stack.core.errors import SiteError
 
 RECORD = Path(".site") / "engine"
@@ -15,11 +15,14 @@ CONTAINERS = "containers"
 PROCESSES = "processes"
 ANSWER_SECONDS = 15
 
-DESCRIPTION = {CONTAINERS: "containers, on the Docker engine", PROCESSES: "processes, for want of a Docker engine"}
+DESCRIPTION = {
+    CONTAINERS: "containers, on the Docker engine",
+    PROCESSES: "processes, because this machine has no Docker engine",
+}
 
 
 def choose(root: Path) -> str:
-    """The kind recorded for the site, else the kind that this machine has; raises SiteError where the two part."""
+    """The kind recorded for the site, else the kind that this machine offers; raises SiteError if the two differ."""
     reason = unusable()
     recorded = _recorded(root)
     if recorded == CONTAINERS and reason:
@@ -38,16 +41,16 @@ def record(root: Path, kind: str) -> None:
 
 
 def unusable() -> str | None:
-    """Why containers cannot be used here, or None. The daemon is asked: a client without one has a version too."""
+    """Why containers cannot be used here, or None. Asks the daemon: a client has a version without one too."""
     if not shutil.which("docker"):
         return "there is no docker command"
     try:
-        daemon = _ask("docker", "version", "--format", "{{.Server.Version}}")
-        if daemon.returncode != 0:
-            return f"no Docker daemon answers ({_last_line(daemon.stderr)})"
-        if _ask("docker", "compose", "version").returncode != 0:
+        daemon = docker("version", "--format", "{{.Server.Version}}", seconds=ANSWER_SECONDS)
+        if not daemon.worked:
+            return f"no Docker daemon answers ({daemon.reason})"
+        if not docker("compose", "version", seconds=ANSWER_SECONDS).worked:
             return "docker has no Compose plugin"
-    except subprocess.TimeoutExpired:
+    except NoAnswerError:
         return f"the Docker daemon gave no answer within {ANSWER_SECONDS} s"
     return None
 
@@ -58,13 +61,5 @@ def _recorded(root: Path) -> str | None:
         return None
     kind = path.read_text(encoding="utf-8").strip()
     if kind not in DESCRIPTION:
-        raise SiteError(f"{path}: holds {kind!r}; write {CONTAINERS} or {PROCESSES}, or remove the file")
+        raise SiteError(f"{path}: contains {kind!r}; write {CONTAINERS} or {PROCESSES}, or remove the file")
     return kind
-
-
-def _ask(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else "no reason given"

@@ -1,12 +1,11 @@
-"""The site as plain processes under supervisord, for a machine without a container engine."""
+"""Runs the site as plain processes under supervisord, on a machine without a container engine."""
 
 import hashlib
 import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from stack.components import agent
@@ -16,9 +15,10 @@ from stack.components.server import SERVER, process_api_url
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
 from stack.core.repo import REPO
+from stack.run import http
 from stack.site import Site
 
-COMPONENTS = (SERVER, AGENT, CLIENT)  # what can run without a container engine
+COMPONENTS = (SERVER, AGENT, CLIENT)  # those that can run without a container engine
 CONFIG = "supervisord.conf"
 STATE = Path(".site") / "processes"
 LOCKS = ("images/prefect/requirements.txt", "images/flows/requirements.txt")
@@ -28,11 +28,11 @@ SOCKET_PATH_BYTES = 107
 
 
 def prepare(site: Site) -> None:
-    """Refuses what could never run, and installs what the processes are made of; starts nothing."""
+    """Refuses a site that could never run, and installs the packages of the processes; starts nothing."""
     _refuse_long_path(site.root)
     for component in site.components:
         if component not in COMPONENTS:
-            print(f"{component.name}: left out, it needs a Docker engine")
+            print(f"{component.name}: left out, because it needs a Docker engine")
     _install_packages()
 
 
@@ -52,18 +52,13 @@ def up(site: Site) -> None:
 
 
 def down(site: Site) -> None:
-    """Ends supervisord and everything below it, and waits until all of it is gone."""
+    """Stops supervisord and all its processes, and waits until they have ended."""
     pid = _running_pid(site)
     if pid is None:
         return
     _control(site, "shutdown")
-    deadline = time.monotonic() + site.settings.AGENT_STOP_SECONDS + START_SECONDS
-    while _exists(pid):
-        if time.monotonic() > deadline:
-            raise SiteError(
-                f"supervisord (process {pid}) does not end; its log: {site.root / STATE / 'supervisord.log'}"
-            )
-        time.sleep(0.2)
+    if not _eventually(lambda: not _exists(pid), site.settings.AGENT_STOP_SECONDS + START_SECONDS):
+        raise SiteError(f"supervisord (process {pid}) does not end; its log: {site.root / STATE / 'supervisord.log'}")
 
 
 def _refuse_long_path(root: Path) -> None:
@@ -80,12 +75,14 @@ def _install_packages() -> None:
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     if sys.prefix == sys.base_prefix:
-        raise SiteError("the site's packages go into a virtual environment: start it with `make up`")
+        raise SiteError("the site's packages need a virtual environment: start the site with `make up`")
     print("installing Prefect and the flows' packages into .venv (about a minute)", flush=True)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     requirements = [argument for lock in LOCKS for argument in ("--requirement", str(REPO / lock))]
     if subprocess.run([*install, *requirements], check=False).returncode != 0:
-        raise SiteError("pip could not install the packages; its message stands above; mend it and run `make up` again")
+        raise SiteError(
+            "pip could not install the packages; its message is above; correct the cause and run `make up` again"
+        )
     stamp.write_text(wanted, encoding="utf-8")
 
 
@@ -98,7 +95,7 @@ def _start(site: Site) -> None:
 
 
 def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
-    """supervisorctl; a status other than 0 of `update` means that no supervisord answers."""
+    """supervisorctl; a status of `update` other than 0 means that no supervisord answers."""
     command = [_tool("supervisorctl"), "--configuration", str(site.root / CONFIG), *action]
     result = subprocess.run(command, env=_environment(site), capture_output=True, text=True, check=False)
     if "refused connection" in result.stdout or "no such file" in result.stdout:
@@ -122,7 +119,7 @@ def _client(site: Site, *arguments: str) -> None:
 
 
 def _environment(site: Site) -> dict[str, str]:
-    """This environment without settings of a Prefect of the user's own, and with the site's programs first."""
+    """This environment without the user's own settings of Prefect, and with the site's programs first in PATH."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     return inherited | {"PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
 
@@ -136,24 +133,28 @@ def _api_url(site: Site) -> str:
 
 
 def _wait(site: Site, what: str, url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not _answers(url):
-        if time.monotonic() > deadline:
-            raise SiteError(f"{what} did not answer within {START_SECONDS} s; the logs are in {site.root / STATE}")
-        time.sleep(0.2)
+    if not _eventually(lambda: _answers(url), START_SECONDS):
+        raise SiteError(f"{what} did not answer within {START_SECONDS} s; the logs are in {site.root / STATE}")
     print(f"{what} answers", flush=True)
 
 
+def _eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    """Waits for a condition, for at most so many seconds; whether it came true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
 def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
+    answer = http.get(url)
+    return answer is not None and answer.worked
 
 
 def _running_pid(site: Site) -> int | None:
-    """supervisord's own answer, and not its pid file, which a killed one leaves behind."""
+    """Asks supervisord itself: a killed one leaves its pid file behind."""
     answer = _control(site, "pid")
     return int(answer.stdout) if answer.returncode == 0 and answer.stdout.strip().isdigit() else None
 

@@ -7,6 +7,7 @@ from stack.components.all import ALL, WORKERS
 from stack.components.client import CLIENT
 from stack.components.server import SERVER, ui_url
 from stack.core.repo import REPO
+from stack.images import flow_images
 from stack.images import names as images
 from stack.images.named import named
 from stack.images.site_images import bases
@@ -29,12 +30,12 @@ def up(site: Site) -> int:
 
 
 def down(site: Site) -> int:
-    """Ends everything of the site that runs here, whatever COMPONENTS says now; data stays."""
+    """Stops everything of the site that runs here, even components that COMPONENTS no longer names; keeps data."""
     if engine.choose(site.root) == CONTAINERS:
         for component in reversed(ALL):
             compose.down(component, site.settings.SITE)
             if component == WORKERS[0]:
-                # No worker is left to look after them, and on the site's network they would keep it alive.
+                # No worker is left to watch them, and a container keeps the site's network from being removed.
                 compose.remove_flow_containers(site.settings.SITE)
     else:
         processes.down(site)
@@ -57,12 +58,15 @@ def _up_containers(site: Site) -> None:
 
 
 def make_images(site: Site) -> None:
-    """Those of this bundle that the site's files name, and its job images: a variant has fewer than its components."""
+    """Makes the images that the site's files name, and its job images.
+
+    A component may list more than these: not every variant of it uses all of them.
+    """
     settings = site.settings
     used = set(named(site.plan))
     names = dict.fromkeys(name for each in site.components for name in each.images)
     mine = [name for name in names if images.reference(name, REPO, bases(settings)) in used]
-    wanted = dict.fromkeys(mine + push.names(site))
+    wanted = dict.fromkeys(mine + flow_images.pushed(site.settings))
     bundle = Path(settings.EXTRA_CA_BUNDLE) if settings.EXTRA_CA_BUNDLE else None
     labels = settings.SITE_LABELS
     images.ensure(wanted, site.root, settings.BASE_IMAGES, bundle, labels, report=_say, bases=bases(settings))
@@ -73,16 +77,16 @@ def _say(line: str) -> None:
 
 
 def _say_registry(site: Site) -> None:
-    """Where images go, and what this machine's engine lacks before it can push and pull there."""
+    """Prints where the registry is, and what this machine's engine lacks before it can push and pull there."""
     address = registry.address(site.settings)
     if registry.is_here(site.settings):
         print(f"the registry is at {address}")
-    if missing := trust.lacks(site):
-        why = ", and ".join(lack.what for lack in missing)
-        advice = " and ".join(dict.fromkeys(lack.advice for lack in missing))
+    if missing := trust.missing(site):
+        why = ", and ".join(each.what for each in missing)
+        advice = " and ".join(dict.fromkeys(each.advice for each in missing))
         print(f"this machine's engine cannot use {address} yet: {why}; {advice}")
-        if left_out := push.names(site):
-            print(f"image {' and '.join(left_out)}: not pushed; run `make up` again then")
+        if left_out := flow_images.pushed(site.settings):
+            print(f"image {' and '.join(left_out)}: not pushed; run `make up` again afterwards")
 
 
 def _say_where(site: Site) -> None:

@@ -173,7 +173,7 @@ class TestPush:
         """And registers all the same: the images may come from another machine."""
         address, host = registry(docker_site), docker_site.env["REGISTRY_HOST"]
         lines = (docker_site.root / UP).read_text().splitlines()
-        assert f"image {' and '.join(IMAGES)}: not pushed; run `make up` again then" in lines
+        assert f"image {' and '.join(IMAGES)}: not pushed; run `make up` again afterwards" in lines
         assert not [line for line in lines if "pushing" in line]
         assert [line for line in lines if line.startswith("this machine's engine cannot use ")] == [
             f"this machine's engine cannot use {address} yet: the name {host} does not resolve, and "

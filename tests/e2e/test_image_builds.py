@@ -286,7 +286,7 @@ class TestWays:
             cold.ensure(["redis"], "pull", bases={"redis": "127.0.0.1:1/redis:7.0"})
         (fault,) = refused.value.faults
         assert re.fullmatch(
-            r"image redis: 127\.0\.0\.1:1/redis:7\.0 cannot be pulled \(.*connection refused\); mend that, "
+            r"image redis: 127\.0\.0\.1:1/redis:7\.0 cannot be pulled \(.*connection refused\); correct that, "
             r"or write BASE_IMAGES=build to make it from distribution packages",
             fault,
         )

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
+from stack.components import registry as site_registry
 from stack.images import names
 from stack.images.secrets import secrets as build_secrets
-from stack.run import trust
 from tests import sites
 from tests.conftest import SiteFactory
 from tests.e2e.trusted import NAME, forget, forget_ended_sessions
@@ -160,11 +160,11 @@ class Docker:
 
 def own_lines() -> list[str]:
     """Those of /etc/hosts that name this registry; another process may have others there."""
-    return [line for line in trust.HOSTS.read_text().splitlines(keepends=True) if NAME in line.split()]
+    return [line for line in site_registry.HOSTS.read_text().splitlines(keepends=True) if NAME in line.split()]
 
 
 def replace_in_hosts(line: str, other: str) -> None:
-    trust.HOSTS.write_text(trust.HOSTS.read_text().replace(line, other))
+    site_registry.HOSTS.write_text(site_registry.HOSTS.read_text().replace(line, other))
 
 
 def eventually(say: Callable[[], str], expected: str) -> str:
@@ -187,11 +187,13 @@ class TestBecomingTrusted:
         other = site_factory(COMPONENTS="registry", REGISTRY_HOST=NAME, REGISTRY_PORT=registry.port)
         done = other.render("up", check=False)
         assert done.returncode == 2
-        assert "port is already allocated; end what has this port, or set another in .env; " in done.stderr
+        assert (
+            "port is already allocated; stop the program that uses this port, or set another in .env; " in done.stderr
+        )
 
     def test_trust_says_what_it_did(self, registry: Registry) -> None:
         assert registry.trusted.splitlines() == [
-            f"wrote `0.0.0.0 {NAME}` into /etc/hosts; an engine that runs sees it within five seconds",
+            f"wrote `0.0.0.0 {NAME}` into /etc/hosts; a running engine sees it within five seconds",
             f"wrote /etc/docker/certs.d/{registry.address}/ca.crt: engines of this machine trust the registry's "
             "certificate",
         ]
@@ -207,7 +209,7 @@ class TestBecomingTrusted:
         assert said.splitlines()[-1] == f"the registry is at {registry.address}"
 
     def test_an_engine_without_the_ca_refuses_the_registry(self, registry: Registry, docker: Docker) -> None:
-        ca = trust.CERTS / registry.address / "ca.crt"
+        ca = site_registry.TRUSTED / registry.address / "ca.crt"
         ca.unlink()
         try:
             said = docker.login(registry.address, "prefect", registry.password)
@@ -224,7 +226,7 @@ class TestBecomingTrusted:
         assert registry.call("/v2/").status == 200
 
     def test_a_name_on_loopback_is_refused_for_docker_would_check_no_certificate(self, registry: Registry) -> None:
-        ours, line = f"0.0.0.0 {NAME}  {trust.MARK}\n", f"127.0.0.1 {NAME}\n"
+        ours, line = f"0.0.0.0 {NAME}  {site_registry.MARK}\n", f"127.0.0.1 {NAME}\n"
         assert own_lines() == [ours]
         replace_in_hosts(ours, line)
         try:
@@ -233,7 +235,7 @@ class TestBecomingTrusted:
             replace_in_hosts(line, ours)
         assert (done.returncode, done.stderr) == (
             2,
-            f"{NAME} resolves to 127.0.0.1, where Docker checks no certificate; "
+            f"{NAME} resolves to 127.0.0.1, for which Docker does not check the certificate; "
             "take it out of /etc/hosts, then run `make trust-registry` as root\n",
         )
 
@@ -376,7 +378,7 @@ class TestDoctor:
     def test_all_is_well(self, registry: Registry) -> None:
         found = eventually(lambda: "\n".join(self.findings(registry)), "logs in")
         assert found.splitlines() == [
-            f"ok   port {registry.port} on 127.0.0.1 is taken by this site's registry",
+            f"ok   port {registry.port} on 127.0.0.1 is used by this site's registry",
             f"ok   the engine logs in to {registry.address} as prefect",
         ]
 
@@ -387,8 +389,8 @@ class TestDoctor:
             registry.site.render()
             assert self.findings(registry)[-1] == (
                 f"FAIL the engine cannot log in to {registry.address} (Error response from daemon: login attempt to "
-                f"https://{registry.address}/v2/ failed with status: 401 Unauthorized); REGISTRY_PASSWORD is not the "
-                "registry's; after a change in .env, `docker compose up -d` in registry/"
+                f"https://{registry.address}/v2/ failed with status: 401 Unauthorized); REGISTRY_PASSWORD differs "
+                "from the registry's; after a change in .env, `docker compose up -d` in registry/"
             )
         finally:
             registry.apply(REGISTRY_PASSWORD=before)
@@ -415,9 +417,7 @@ class TestWithoutTls:
             said = sites.render("trust", "--output", str(site.root)).stdout
             one, password = Docker(tmp_path / "config"), site.env["REGISTRY_PASSWORD"]
             login = eventually(lambda: one.login(f"{name}:{port}", "prefect", password), "Succeeded")
-            assert (
-                said == f"wrote `127.0.0.1 {name}` into /etc/hosts; an engine that runs sees it within five seconds\n"
-            )
+            assert said == f"wrote `127.0.0.1 {name}` into /etc/hosts; a running engine sees it within five seconds\n"
             assert "Login Succeeded" in login
             assert "401 Unauthorized" in one.login(f"{name}:{port}", "prefect", "wrong")
         finally:

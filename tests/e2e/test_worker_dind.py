@@ -12,9 +12,10 @@ import pytest
 from stack.complete import authority
 from stack.components.all import SETTINGS
 from stack.components.component import CLIENT_USAGE
-from stack.doctor import nested
+from stack.components.worker_dind import rootless
 from stack.images import names as images
 from stack.images.site_images import bases
+from stack.run.machine import ThisMachine
 from tests import sites
 from tests.e2e import running
 from tests.e2e.launcher.places import HERE, build
@@ -23,7 +24,7 @@ from tests.sites import REPO, SiteUnderTest, docker
 pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW_RUN = "io.prefect.flow-run-id"
-LACKING = "; ".join(finding.what for finding in nested.rootless())
+LACKING = "; ".join(finding.what for finding in rootless(ThisMachine(REPO)))
 # Exit status 0 where the engine answers; its certificate is not looked at, ours is what matters.
 KNOCK = """
 import socket, ssl, sys

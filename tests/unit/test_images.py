@@ -127,11 +127,11 @@ class TestReference:
         with pytest.raises(SiteError) as refused:
             images.jobs(root)
         assert refused.value.faults == (
-            "client/algorithms/MyAlgo: an image is called like its folder: lower-case letters, digits and inner . _ -; "
-            "rename it",
-            "client/algorithms/weather: client/direct/weather has this name too; rename one of them",
+            "client/algorithms/MyAlgo: an image has the name of its folder: lower-case letters and digits, "
+            "with . _ - only between them; rename it",
+            "client/algorithms/weather: client/direct/weather has the same name; rename one of them",
             "client/algorithms/pca: has no Dockerfile, and deployments name its image; "
-            "`git checkout client/algorithms/pca` brings it",
+            "`git checkout client/algorithms/pca` restores it",
         )
 
     def test_changes_with_a_new_and_with_a_renamed_file(self, root: Path) -> None:
@@ -165,7 +165,7 @@ class TestReference:
     def test_refuses_an_image_that_has_no_recipe(self) -> None:
         with pytest.raises(SiteError) as refused:
             images.reference("nothing", REPO)
-        assert refused.value.faults == (f"{REPO}/images/nothing: there is no recipe of an image called nothing",)
+        assert refused.value.faults == (f"{REPO}/images/nothing: there is no recipe for an image called nothing",)
 
 
 class TestLacking:
@@ -223,7 +223,7 @@ class TestFailure:
         with pytest.raises(SiteError) as refused:
             images.ensure(["redis"], REPO, "auto", None, {}, print)
         assert refused.value.faults == (
-            "images: there is no `docker` command here; install an engine with `make engine`",
+            "there is no `docker` command on this machine; install an engine with `make engine`",
         )
 
 
@@ -335,7 +335,7 @@ class TestMachineConfiguration:
         with pytest.raises(SiteError) as refused:
             imagebuild_secrets.trusted(tmp_path / "none.pem")
         assert refused.value.faults == (
-            f"EXTRA_CA_BUNDLE: there is no file {tmp_path}/none.pem; write the path of a file with certificates",
+            f"EXTRA_CA_BUNDLE: {tmp_path}/none.pem does not exist; write the path of a file with certificates",
         )
 
     def test_paths_of_this_machine_stay_out_of_apt(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

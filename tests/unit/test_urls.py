@@ -8,8 +8,6 @@ from stack import site
 from stack.components import registry, server, storage
 from stack.core import url
 from stack.core.quoting import redis_url
-from stack.doctor import doctor
-from stack.doctor import storage as doctor_storage
 from stack.render import picture_compose
 from stack.run import up
 from tests.unit.parsed import parse
@@ -33,7 +31,6 @@ def test_the_server(tmp_path: Path, capsys: pytest.CaptureFixture[str], bind: st
     (tmp_path / ".env").write_text(f"SERVER_BIND={bind}\nSERVER_CLEAR_LOGIN=true\n")
     loaded = site.load(tmp_path / ".env", tmp_path)
     assert server.api_url_here(loaded.settings) == server.api_url_direct(loaded.settings) == api
-    assert doctor._api(loaded) == api
     up._say_ui(loaded)
     assert capsys.readouterr().out.splitlines()[0] == f"the UI is at {ui}"
     profile = next(file for file in loaded.plan if file.path == ".site/profile/profiles.toml")
@@ -65,7 +62,7 @@ def test_a_server_elsewhere_is_called_as_it_is_given() -> None:
 def test_the_s3_server(tmp_path: Path, bind: str, host: str) -> None:
     (tmp_path / ".env").write_text(f"COMPONENTS=storage\nSTORAGE_BIND={bind}\n")
     loaded = site.load(tmp_path / ".env", tmp_path)
-    assert storage.url_here(loaded.settings) == doctor_storage.here(loaded) == f"http://{host}:8333"
+    assert storage.url_here(loaded.settings) == f"http://{host}:8333"
     assert storage.url(loaded.settings) == "http://storage.prefect-site:8333"
 
 
