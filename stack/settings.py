@@ -69,7 +69,7 @@ class SiteSettings(Section):
         "server agent client",
     )
     PREFECT_VERSION: values.PrefectVersion = setting(
-        "3.8.8", "The one Prefect of server, workers, client and jobs; the version that the lock file names.", "3.8.8"
+        "3.9.1", "The one Prefect of server, workers, client and jobs; the version that the lock file names.", "3.9.1"
     )
     PREFECT_API_URL: values.ApiUrl = setting(
         "",
@@ -540,7 +540,7 @@ class KubernetesSettings(Section):
         "",
         "Image of all pods, made FROM prefecthq/prefect of this version, with your flows and what they import. "
         "Empty: that image itself.",
-        "registry.example.org/flows:3.8.8-1",
+        "registry.example.org/flows:3.9.1-1",
         optional=True,
     )
     KUBERNETES_DATABASE_HOST: values.HostOrAddress = setting(
