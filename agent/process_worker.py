@@ -1,6 +1,7 @@
 """Prefect's process worker, made to let its runs end: `python process_worker.py --pool agent_pool`.
 
-`prefect worker start` exits within seconds of a SIGTERM. Its runs are processes below it, so they die with it and have
+`prefect worker start` exits within seconds of a SIGTERM, which it treats as a SIGINT (3.9.1:
+`setup_signal_handlers_worker` in utilities/processutils). Its runs are processes below it, so they die with it and have
 to begin again. This one takes no more runs after the signal and exits when the last of those it has is over; whoever
 stops it decides how long to wait before a SIGKILL.
 """
@@ -43,15 +44,8 @@ class DrainingProcessWorker(ProcessWorker):
         return []
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list["WorkerFlowRunResponse"]) -> list["FlowRun"]:
-        """Leaves a run that is scheduled again while its process is still ending to the next poll.
-
-        It has its slot yet, and Prefect's own worker (3.8.8) ends with all its runs when it borrows one twice.
-        """
-        if self.draining.is_set():  # asked for before the signal, told after it
-            return []
-        ending = set(self.limiter.statistics().borrowers)
-        free = [one for one in flow_run_response if one.flow_run.id not in ending]
-        return await super()._submit_scheduled_flow_runs(free)
+        """Takes none of the runs that the server gave out just before the signal."""
+        return [] if self.draining.is_set() else await super()._submit_scheduled_flow_runs(flow_run_response)
 
 
 async def serve(worker: DrainingProcessWorker) -> None:

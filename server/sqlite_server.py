@@ -1,9 +1,10 @@
 """Prefect's server on SQLite, with connections enough: `python sqlite_server.py server start ...`.
 
 Of the 15 connections that Prefect's pool has, each may wait for the one that writes, while that one waits for another
-connection: the API stands still, and its log says `QueuePool limit of size 5 overflow 10 reached`. Prefect's settings
-of its pool are for PostgreSQL alone. This cures that, and not all of it: with five workers a writer was still seen to
-keep all others waiting for their 60 s (`database is locked`), in one of two tries.
+connection: the API stops answering, and its log says `QueuePool limit of size 5 overflow 10 reached`. Prefect's
+settings for its pool apply to PostgreSQL only (3.9.1: `AioSqliteConfiguration.engine` in
+server/database/configurations.py). More connections help against that. They do not help against a slow writer: with
+five workers, one kept all others waiting for their 60 s (`database is locked`) in one of two tries.
 """
 
 from functools import partial

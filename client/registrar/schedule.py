@@ -57,7 +57,8 @@ class Schedules:
         if schedule.active not in (asked_before, present.active):
             news["active"] = schedule.active
         if news:
-            # Without parameters in it, Prefect 3.8 takes an update to mean that there are none.
+            # An update that does not repeat the parameters sets them to {}: `update_deployment_schedule` in Prefect's
+            # server/models/deployments.py (3.9.1).
             whole = {"parameters": schedule.parameters} | news
             self.client.update_deployment_schedule(self.deployment_id, present.id, **whole)
         return present.id, changed(news) if news else LEFT

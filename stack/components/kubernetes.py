@@ -26,7 +26,7 @@ class KubernetesSettings(Section):
         "",
         "Image of all pods, made FROM prefecthq/prefect of this version, with your flows and what they import. "
         "Empty: that image itself.",
-        "registry.example.org/flows:3.8.8-1",
+        "registry.example.org/flows:3.9.1-1",
         optional=True,
     )
     KUBERNETES_DATABASE_HOST: values.HostOrAddress = setting(

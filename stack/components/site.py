@@ -32,9 +32,9 @@ def section(known: tuple[str, ...]) -> type[Section]:
             "server agent client",
         )
         PREFECT_VERSION: values.PrefectVersion = setting(
-            "3.8.8",
+            "3.9.1",
             "The one Prefect of server, workers, client and jobs; the version that the lock file names.",
-            "3.8.8",
+            "3.9.1",
         )
         PREFECT_API_URL: values.ApiUrl = setting(
             "",

@@ -30,7 +30,7 @@ def test_a_healthy_site(site: SiteUnderTest) -> None:
     status, lines = doctor(site)
     assert status == 0, lines
     assert {line[:5] for line in lines} == {"ok   "}
-    version = site.env.get("PREFECT_VERSION", "3.8.8")
+    version = site.env.get("PREFECT_VERSION", "3.9.1")
     assert lines[-1] == f"ok   the server is Prefect {version}, this site {version}"
     assert f"ok   port {site.port} on {site.env['SERVER_BIND']} is used by a Prefect API" in lines
 

@@ -86,7 +86,7 @@ def test_an_idle_worker_stops(site: Folder, worker: subprocess.Popen[bytes]) -> 
 def test_a_run_that_is_scheduled_again_while_its_process_ends_runs_again(
     site: Folder, worker: subprocess.Popen[bytes]
 ) -> None:
-    """Prefect's own worker dies of it, with `this borrower is already holding one of this CapacityLimiter's tokens`."""
+    """Its slot is still taken at the next poll; Prefect 3.9.1 skips it then (`Duplicate submission`)."""
     run = start(site, site.path / "twice", "ends_slowly")
     until(lambda: state(site, run) == "COMPLETED", site)
     body = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 EXAMPLE = {
     "SITE": "als",
     "COMPONENTS": "server agent client",
-    "PREFECT_VERSION": "3.8.8",
+    "PREFECT_VERSION": "3.9.1",
     "PREFECT_API_URL": "http://prefect.example.org:4200/api",
     "PREFECT_API_AUTH_STRING": "admin:correct-horse-battery-staple",
     "BASE_IMAGES": "build",
@@ -59,7 +59,7 @@ EXAMPLE = {
     "CLIENT_SCHEDULES": "als.schedules.yml",
     "CLIENT_WAIT_SECONDS": "120",
     "KUBERNETES_VALUES": "true",
-    "KUBERNETES_IMAGE": "registry.example.org/flows:3.8.8-1",
+    "KUBERNETES_IMAGE": "registry.example.org/flows:3.9.1-1",
     "KUBERNETES_DATABASE_HOST": "postgres.databases.svc.cluster.local",
     "KUBERNETES_REDIS_HOST": "redis.databases.svc.cluster.local",
 }
@@ -74,7 +74,7 @@ TWICE = "a component is named twice"
 ALL = "all already includes every component; write it alone, or remove it"
 VERSION = "this must be a full version of Prefect 3: three numbers, the first of them 3"
 LOCKED = (
-    "images/prefect/requirements.txt locks 3.8.8; write that, or change the version in "
+    "images/prefect/requirements.txt locks 3.9.1; write that, or change the version in "
     "images/prefect/requirements.in and run `make lock`"
 )
 URL = "this is not a URL: it must begin with http:// or https:// and name a host"
@@ -205,9 +205,9 @@ COMPONENTS = [
 VERSION_ = [
     *value("PREFECT_VERSION", MISSING, ""),
     *value(
-        "PREFECT_VERSION", VERSION, "3", "3.8", "v3.8.8", "latest", "2.20.1", "3.8.8rc1", "3.8.08", ">=3.8.8", "3.8.8.1"
+        "PREFECT_VERSION", VERSION, "3", "3.9", "v3.9.1", "latest", "2.20.1", "3.9.1rc1", "3.9.01", ">=3.9.1", "3.9.1.1"
     ),
-    *value("PREFECT_VERSION", LOCKED, "3.8.7", "3.9.0", "3.8.80"),
+    *value("PREFECT_VERSION", LOCKED, "3.8.8", "3.9.0", "3.9.10"),
 ]
 
 
@@ -588,11 +588,11 @@ SEVERAL = [
         ),
     ),
     Broken(
-        "SERVER_BIND=0.0.0.0\nSITE=host\nPREFECT_VERSION=3.8.7\nSERVER_DATABASE=sqlite\nSERVER_WORKERS=4\nAGENT_LIMIT=0\n",
+        "SERVER_BIND=0.0.0.0\nSITE=host\nPREFECT_VERSION=3.8.8\nSERVER_DATABASE=sqlite\nSERVER_WORKERS=4\nAGENT_LIMIT=0\n",
         (
             f".env:1: SERVER_BIND=0.0.0.0: {EXPOSED}; write for example SERVER_BIND=127.0.0.1",
             f".env:2: SITE=host: {TAKEN}; write for example SITE=als",
-            f".env:3: PREFECT_VERSION=3.8.7: {LOCKED}; write for example PREFECT_VERSION=3.8.8",
+            f".env:3: PREFECT_VERSION=3.8.8: {LOCKED}; write for example PREFECT_VERSION=3.9.1",
             f".env:5: SERVER_WORKERS=4: {SQLITE}; write for example SERVER_WORKERS=1",
             f".env:6: AGENT_LIMIT=0: {COUNT}; write for example AGENT_LIMIT=4",
         ),

@@ -417,7 +417,7 @@ def test_a_member_that_would_land_elsewhere_is_refused(
 
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-OWN = "3.8.8"
+OWN = "3.9.1"
 
 
 @pytest.mark.parametrize(

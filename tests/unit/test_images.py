@@ -117,7 +117,7 @@ class TestReference:
         assert images.jobs(root) == ["flights", "weather", "pca"]
         (root / "client/direct/count/Dockerfile").write_text("ARG PREFECT_IMAGE\n")
         assert images.jobs(root) == ["count", "flights", "weather", "pca"]
-        assert images.reference("count", root).startswith("localhost/prefect-site/count:3.8.8-")
+        assert images.reference("count", root).startswith("localhost/prefect-site/count:3.9.1-")
 
     def test_what_no_image_can_be_made_of_is_told_at_once(self, root: Path) -> None:
         for folder in ("client/algorithms/MyAlgo", "client/algorithms/weather"):

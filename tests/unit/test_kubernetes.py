@@ -39,12 +39,12 @@ VARIANTS: tuple[dict[str, str], ...] = (
     {"SERVER_AUTH": "false", "SERVER_DATABASE": "sqlite"},
     REMOTE,
     REMOTE | {"SERVER_AUTH": "false"},
-    {"KUBERNETES_IMAGE": "registry.example.org:5000/lab/flows:3.8.8-1", "SITE": "a" * 40},
+    {"KUBERNETES_IMAGE": "registry.example.org:5000/lab/flows:3.9.1-1", "SITE": "a" * 40},
 )
 variants = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 IMAGE = (
-    "Prefect's charts want a tag that begins with its version, 3.8.8, and no digest; write for example "
-    "KUBERNETES_IMAGE=registry.example.org/flows:3.8.8-1"
+    "Prefect's charts want a tag that begins with its version, 3.9.1, and no digest; write for example "
+    "KUBERNETES_IMAGE=registry.example.org/flows:3.9.1-1"
 )
 
 
@@ -201,8 +201,8 @@ def test_workers_alone_call_the_server_that_the_site_names() -> None:
 @pytest.mark.parametrize(
     ("image", "repository", "tag"),
     [
-        ("", "prefecthq/prefect", "3.8.8-python3.11"),
-        ("registry.example.org:5000/lab/flows:3.8.8", "registry.example.org:5000/lab/flows", "3.8.8"),
+        ("", "prefecthq/prefect", "3.9.1-python3.11"),
+        ("registry.example.org:5000/lab/flows:3.9.1", "registry.example.org:5000/lab/flows", "3.9.1"),
     ],
 )
 def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> None:
@@ -216,8 +216,8 @@ def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> 
     [
         ("KUBERNETES_IMAGE=lab/flows:1.0", f".env:1: KUBERNETES_IMAGE=lab/flows:1.0: {IMAGE}"),
         (
-            f"KUBERNETES_IMAGE=lab/flows:3.8.8@sha256:{'0' * 64}",
-            f".env:1: KUBERNETES_IMAGE=lab/flows:3.8.8@sha256:{'0' * 64}: {IMAGE}",
+            f"KUBERNETES_IMAGE=lab/flows:3.9.1@sha256:{'0' * 64}",
+            f".env:1: KUBERNETES_IMAGE=lab/flows:3.9.1@sha256:{'0' * 64}: {IMAGE}",
         ),
         (
             "KUBERNETES_VALUES=true\nCOMPONENTS=registry client\nPREFECT_API_URL=http://a.example.org/api\n"

@@ -86,7 +86,7 @@ def test_an_image_that_cannot_be_loaded_stops_up(tmp_path: Path, monkeypatch: py
     with pytest.raises(SiteError) as refused:
         nested.prepare(load(tmp_path, REGISTRY), WORKER_DIND)
     (fault,) = refused.value.faults
-    assert fault.startswith("worker-dind: localhost/prefect-site/flows:3.8.8-")
+    assert fault.startswith("worker-dind: localhost/prefect-site/flows:3.9.1-")
     assert fault.endswith(" cannot be loaded into dind: no space left on device")
 
 

@@ -101,7 +101,7 @@ def test_a_push_that_is_refused_says_why(made: Site, tmp_path: Path, monkeypatch
     with pytest.raises(SiteError) as refused:
         push.push(made, said.append)
     (fault,) = refused.value.faults
-    assert fault.startswith(f"image flights: {ADDRESS}/prefect-site/flights:3.8.8-")
+    assert fault.startswith(f"image flights: {ADDRESS}/prefect-site/flights:3.9.1-")
     assert fault.endswith(f" cannot be pushed ({reason}); start it with `make up`")
     assert said == [f"image flights: pushing it to {ADDRESS}"]
     assert log.read_text().splitlines()[1] == f"login --username prefect --password-stdin {ADDRESS}"

@@ -28,7 +28,7 @@ def records_of(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
     """The log records of the lines that one read brought, each given with its stream.
 
     A record is a line. Only where more than BURST lines of one stream come in one read they stay together: a server
-    takes about 1 ms for a record (Prefect 3.8.8, SQLite), so 100 000 records would keep it busy for two minutes.
+    takes about 1 ms for a record (Prefect 3.9.1, SQLite), so 100 000 records would keep it busy for two minutes.
     """
     for stream, group in groupby(lines, key=lambda pair: pair[0]):
         together = [line for _, line in group]

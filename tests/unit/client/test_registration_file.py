@@ -117,7 +117,7 @@ def test_missing_and_unreadable_files_are_named(tmp_path: Path) -> None:
 def test_a_deployment_takes_the_files_pull_steps_unless_it_has_its_own() -> None:
     Path("prefect.yaml").write_text(
         """
-        prefect-version: 3.8.8
+        prefect-version: 3.9.1
         pull: [{prefect.deployments.steps.set_working_directory: {directory: "{{ $LATER }}"}}]
         deployments:
           - {name: a, entrypoint: a.py:a, work_pool: {name: p}}

@@ -316,8 +316,8 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"Image": "registry.lab/job:1"}, "image 'registry.lab/job:1' is not one that this role may use" + by("IMAGES")),
     (
-        {"Image": "prefecthq/prefect:3.8.7"},
-        "image 'docker.io/prefecthq/prefect:3.8.7' is not one that this role may use" + by("IMAGES"),
+        {"Image": "prefecthq/prefect:3.9.0"},
+        "image 'docker.io/prefecthq/prefect:3.9.0' is not one that this role may use" + by("IMAGES"),
     ),
     (
         {"Image": "sha256:" + "0" * 64},

@@ -67,7 +67,7 @@ def test_what_the_sdk_sends_for_prefects_worker_passes(judge: Judge) -> None:
         "Tty": False,
         "Cmd": ["prefect", "flow-run", "execute"],
         "Env": ["PREFECT_API_URL=http://server:4200/api"],
-        "Image": "prefecthq/prefect:3.8.8",
+        "Image": "prefecthq/prefect:3.9.1",
         "Volumes": {"/srv/site": {}},
         "NetworkDisabled": False,
         "HostConfig": {"NetworkMode": "als", "Binds": ["als-flows:/srv/site"], "Memory": 1024},
@@ -78,7 +78,7 @@ def test_what_the_sdk_sends_for_prefects_worker_passes(judge: Judge) -> None:
     assert isinstance(verdict, Allow)
     assert verdict.target == "/v1.45/containers/create?name=red-fox"
     passed = json.loads(verdict.body)
-    assert passed["Image"] == "docker.io/prefecthq/prefect:3.8.8"
+    assert passed["Image"] == "docker.io/prefecthq/prefect:3.9.1"
     assert passed["HostConfig"]["Binds"] == ["als-flows:/srv/site:rw"]
     assert passed["NetworkingConfig"] == {}
     assert passed["Labels"] == {"io.prefect.flow-run-id": "7", "site": "als", "site.managed": "worker"}
@@ -130,8 +130,8 @@ PASSED_ON = [
     (
         "worker",
         "GET",
-        "/v1.45/images/prefecthq/prefect:3.8.8/json",
-        "/v1.45/images/docker.io/prefecthq/prefect:3.8.8/json",
+        "/v1.45/images/prefecthq/prefect:3.9.1/json",
+        "/v1.45/images/docker.io/prefecthq/prefect:3.9.1/json",
     ),
 ]
 

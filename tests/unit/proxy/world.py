@@ -38,7 +38,7 @@ def limits(role: str, **changes: Any) -> Limits:
         "site": "als",
         "role": role,
         "prefix": f"DOCKER_PROXY_{role.upper()}",
-        "images": (image.pattern("registry.lab:5000/*"), image.pattern("prefecthq/prefect:3.8.8")),
+        "images": (image.pattern("registry.lab:5000/*"), image.pattern("prefecthq/prefect:3.9.1")),
         "networks": frozenset({"als"}),
         "bind_paths": {"/data": True, "/code": False},
         "volumes": {"als-flows": True, "als-code": False},
