@@ -44,11 +44,11 @@ def test_faults_of_all_files_are_told_at_once(tmp_path: Path, capsys: Capture) -
     assert cli.main(["--output", str(tmp_path)]) == 2
     schedule, catalogue = capsys.readouterr().err.splitlines()
     assert schedule.startswith("schedules.yml: weather[0].interval: 0: ")
-    assert catalogue == f"{tmp_path}/catalogue.yml: this is no YAML: month must be in 1..12"
+    assert catalogue == f"{tmp_path}/catalogue.yml: not valid YAML: month must be in 1..12"
 
 
 # The catalogue is read by the flows that use it.
-NOT_YAML = {"schedules.yml": "not valid YAML: ", "catalogue.yml": "this is no YAML: "}
+NOT_YAML = {"schedules.yml": "not valid YAML: ", "catalogue.yml": "not valid YAML: "}
 
 
 @pytest.mark.parametrize("text", ["{paused: !!bool maybe}", "[" * 3000, "x: " + "9" * 5000, "!!int ''"])
