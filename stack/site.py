@@ -17,7 +17,7 @@ from stack.components.all import ALL, SETTINGS, chosen, running_docker_workers
 from stack.components.client import CLIENT
 from stack.components.component import Component
 from stack.components.processworkers import Deployment
-from stack.core.errors import SiteError
+from stack.core.errors import SiteError, all_of
 from stack.core.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
 from stack.core.repo import REPO
 from stack.load import envfile
@@ -66,10 +66,11 @@ class Site:
 def load(env_path: Path, root: Path) -> Site:
     """Reads, checks, completes and renders in memory; nothing on disk changes. Raises SiteError with every fault."""
     root = Path(os.path.realpath(root))
-    given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
-    env, checked, made = complete.complete(given, validate(given))
+    first = given(env_path, root)
+    env, checked, made = complete.complete(first, validate(first))
     seen = nouns(checked)
-    schedules_, catalogue = _all_of(lambda: _schedules(checked, seen), lambda: _catalogue(checked, seen))
+    readers: tuple[Callable[[], Any], ...] = (lambda: _schedules(checked, seen), lambda: _catalogue(checked, seen))
+    schedules_, catalogue = all_of(readers)
     seen |= {"schedules": schedules_, "catalogue": catalogue}
     plan = [_env_file(env, root), *_component_files(checked, root, seen), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
@@ -84,6 +85,11 @@ def write(site: Site) -> None:
     files.write(site.root, site.plan, site.changes)
 
 
+def given(env_path: Path, root: Path) -> EnvFile:
+    """The settings file as its user left it, or what a new site begins with."""
+    return envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
+
+
 def _first(env_path: Path, root: Path) -> EnvFile:
     """What a new site begins with. Not for one that is there: new secrets would lock its owner out of its database."""
     if (root / RECORD).exists():
@@ -92,20 +98,6 @@ def _first(env_path: Path, root: Path) -> EnvFile:
             f"--env, or remove {root / RECORD} to begin another site there"
         )
     return envfile.parse(env_path, example.env_example(SETTINGS.sections))
-
-
-def _all_of(*steps: Callable[[], Any]) -> list[Any]:
-    """What each step makes. Raises SiteError with the faults of all, not of the first alone."""
-    made: list[Any] = []
-    faults: list[str] = []
-    for step in steps:
-        try:
-            made.append(step())
-        except SiteError as error:
-            faults += error.faults
-    if faults:
-        raise SiteError(*faults)
-    return made
 
 
 def _spare_others(root: Path, env: File, changes: list[Change]) -> None:
@@ -163,10 +155,9 @@ def _picture(rendered: list[File], settings: Settings) -> File:
 
 def _rendered(component: Component, secrets: list[File], seen: dict[str, Any]) -> list[File]:
     """Compose's file is the last: its containers carry a digest of the files that are mounted into them."""
-    mounted = [name for name in templates.of(component) if templates.target(name) != component.compose_path]
-    texts = {name: templates.render(name, seen) for name in mounted}
-    # An empty template makes no file: its part of the component was not asked for.
-    read = [_file(templates.target(name), text) for name, text in texts.items() if text.strip()] + secrets
+    texts = {path: templates.render(f"{path}{templates.SUFFIX}", seen) for path in component.rendered}
+    # A template with empty output makes no file: its part of the component is not selected.
+    read = [_file(path, text) for path, text in texts.items() if text.strip()] + secrets
     text = templates.render(f"{component.compose_path}{templates.SUFFIX}", seen | {"mounted": Mounted(read)})
     return [*read, File(component.compose_path, text.encode())]
 

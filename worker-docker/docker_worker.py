@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from docker.errors import APIError, DockerException
-from flows.containers.engine import DEFAULT_HOST
-from flows.containers.errors import EngineError
-from flows.containers.mends import JOB, refused, unreachable
+from launchers.containers.engine import DEFAULT_HOST
+from launchers.containers.errors import EngineError
+from launchers.containers.mends import JOB, refused, unreachable
 from prefect.cli import app
 from prefect_docker import worker as prefect_worker  # type: ignore[import-untyped]
 from requests import RequestException, Response

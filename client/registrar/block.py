@@ -10,13 +10,13 @@ from typing import Any, cast
 import prefect.blocks.notifications
 import prefect.blocks.system
 import prefect.filesystems  # noqa: F401  the built-in block types are known once they are imported
+from launchers.launching.nearest import nearest
 from prefect.blocks.core import Block as PrefectBlock
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 from registrar.document import validation_lines
-from registrar.errors import nearest
 from registrar.outcome import MADE, Outcome, changed, differences
 from registrar.record import RegistrarRecord
 from registrar.registration import Block

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from launchers.launching.nearest import nearest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
@@ -21,7 +22,8 @@ from prefect.utilities.templating import resolve_block_document_references, reso
 from pydantic_core import to_jsonable_python
 
 from registrar.deployment_file import Deployment
-from registrar.errors import RegistrarError, nearest
+from registrar.errors import RegistrarError
+from registrar.moved import new_entrypoint
 from registrar.outcome import MADE, REMOVED, Outcome, changed, differences
 from registrar.record import Record
 from registrar.schedule import Schedules
@@ -57,7 +59,8 @@ def load(entry: Deployment) -> FlowDeployment:
     if not colon or not path.endswith(".py"):
         raise RegistrarError(f"{where}: write path/to/file.py:function")
     if not Path(path).is_file():
-        raise RegistrarError(f"{where}: no such file")
+        new = new_entrypoint(entry.entrypoint)
+        raise RegistrarError(f"{where}: this flow has moved; write {new}" if new else f"{where}: no such file")
     try:
         return FlowDeployment(entry, flow_at(entry.entrypoint))
     except MissingFlowError:

@@ -1,8 +1,7 @@
-"""What a user has to mend."""
+"""What a user has to correct."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -15,13 +14,6 @@ class RegistrarError(Exception):
 
 
 def raise_all(lines: Iterable[str]) -> None:
-    """Raise one error with all these lines, or nothing where there are none."""
+    """Raise one error with all these lines, if there are any."""
     if found := list(dict.fromkeys(lines)):
         raise RegistrarError(*found)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for a misspelt word, or the known words where none is near."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(choices) or 'none'}"

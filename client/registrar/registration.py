@@ -12,20 +12,25 @@ from registrar.document import Section, parse
 Name = Annotated[str, Field(min_length=1)]
 
 
-class Publish(Section):
-    """Flow code that workers read from another folder: copied from `source` to `target`."""
+class FlowCode(Section):
+    """Flow code: the folder `source`, and the folders of these names beside it."""
 
     source: Name
+    beside: list[Name] = Field(default_factory=list)
+
+
+class Publish(FlowCode):
+    """Flow code that workers read from another folder: copied from `source` to `target`, and the others beside it."""
+
     target: Name
 
 
-class Push(Section):
-    """Flow code that runs pull from a bucket: `source` as FOLDER/VERSION in it, of which the newest `keep` stay.
+class Push(FlowCode):
+    """Flow code that runs pull from a bucket: a folder FOLDER/VERSION in it, of which the newest `keep` stay.
 
     `credentials` is the name of a block of the type aws-credentials.
     """
 
-    source: Name
     bucket: Name
     folder: Name
     credentials: Name

@@ -23,7 +23,7 @@ BESIDE = ("CLIENT_SCHEDULES", "PARENT_CATALOGUE")
 
 # The modules of `load`, which runs on a machine without any package.
 LOADER_MODULES = (
-    *("__init__", "cli", "core/__init__", "core/docker", "core/errors", "core/lock", "core/repo"),
+    *("__init__", "arguments", "cli", "core/__init__", "core/docker", "core/errors", "core/lock", "core/repo"),
     *("run/__init__", "run/engine"),
     *("bundle/__init__", "bundle/format", "bundle/load", "bundle/read", "bundle/stream"),
 )

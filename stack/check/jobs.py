@@ -1,6 +1,9 @@
-"""What steps are made of: the catalogue of algorithms, and job details, each checked by the flows that read it."""
+"""The catalogue of algorithms and the job details, checked with the code of the flows that read them.
 
-import sys
+The package `launchers` is in client/, which `render.py` puts on the path. No module that is imported from it here
+imports Prefect.
+"""
+
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,12 +14,10 @@ from stack.core.repo import REPO
 from stack.load import textfile
 from stack.settings.settings import Settings
 
-# None of the modules that are imported from there below imports Prefect.
-FLOWS = str(REPO / "client")
 EXAMPLE = REPO / "catalogue.example.yml"
 WAY = "in PARENT_CATALOGUE"  # to name another
 
-# The parameters of a job on a cluster, each with the setting that says it.
+# The parameters of a job on a cluster, each with its setting.
 SLURM = {
     "num_nodes": "SLURM_NODES",
     "partitions": "SLURM_PARTITIONS",
@@ -29,20 +30,17 @@ SLURM = {
     "poll_seconds": "SLURM_POLL_SECONDS",
 }
 
-if FLOWS not in sys.path:
-    sys.path.append(FLOWS)
-
 
 def catalogue(path: Path, images: Mapping[str, str]) -> dict[str, Any]:
-    """The algorithms of a file, or of the example where it is not there. Raises SiteError with every fault.
+    """The algorithms of a file, or of the example if the file does not exist. Raises SiteError with every fault.
 
-    One that names no image has that of `images`, which `make up` makes from its folder in client/algorithms.
+    An algorithm without an image has that of `images`, which `make up` builds from its folder in client/algorithms.
     """
-    from flows.launching.errors import LaunchError
-    from flows.parent.catalogue import read_catalogue
+    from launchers.launching.errors import LaunchError
+    from launchers.parent.catalogue import read_catalogue
 
     if textfile.exists(path, WAY):
-        textfile.read(path, "catalogue", WAY)  # so that a device or a pipe is refused before it is waited for
+        textfile.read(path, "catalogue", WAY)  # refuses a device or a pipe, on which a read would wait
     else:
         path = EXAMPLE
     try:
@@ -60,7 +58,7 @@ def _with_image(algorithm: dict[str, Any], image: str | None) -> dict[str, Any]:
 
 
 def faults(site: Settings) -> Iterator[tuple[str, str]]:
-    """Each setting that a step would be refused for, with the reason, for the pools that the site has."""
+    """Each setting that would make a step fail, with the reason, for the pools of the site."""
     parent = "parent" in site.AGENT_POOLS
     if parent:
         yield from _of_parent(site)
@@ -69,29 +67,31 @@ def faults(site: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _of_parent(site: Settings) -> Iterator[tuple[str, str]]:
-    from flows.containers.schema import parse_volume
-    from flows.parent.routing import route, sites
+    from launchers.containers.schema import Volume
+    from launchers.parent.routing import route, sites
 
     wrong = list(_refused("PARENT_SITES", sites, site.PARENT_SITES))
     yield from wrong
     if not wrong and (warning := route(site.PARENT_HPC_TYPE, sites(site.PARENT_SITES)).warning):
         yield "PARENT_HPC_TYPE", warning
-    refused = [fault for volume in site.PARENT_VOLUMES for fault in _refused("PARENT_VOLUMES", parse_volume, volume)]
-    yield from refused or _of_mounts(site)
+    volumes: list[Any] = []
+    refused = [
+        fault
+        for volume in site.PARENT_VOLUMES
+        for fault in _refused("PARENT_VOLUMES", lambda text: volumes.append(Volume(text)), volume)
+    ]
+    yield from refused or _of_mounts(site, volumes)
 
 
-def _of_mounts(site: Settings) -> Iterator[tuple[str, str]]:
-    """Volumes that could be, and that no engine of this site would mount."""
-    from flows.containers.schema import parse_volume
-
-    volumes = [parse_volume(volume) for volume in site.PARENT_VOLUMES]
+def _of_mounts(site: Settings, volumes: list[Any]) -> Iterator[tuple[str, str]]:
+    """Volumes that are well formed, but that no engine of this site would mount."""
     targets = [volume.target for volume in volumes]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
-        yield "PARENT_VOLUMES", f"{target} stands twice as the target"
+        yield "PARENT_VOLUMES", f"{target} is used twice as the target"
     allowed = [f"{HOME}/{RESULTS}", f"{HOME}/{WORK}", *site.DOCKER_BIND_PATHS]
     for volume in volumes:
         if not any(PurePosixPath(volume.source).is_relative_to(folder) for folder in allowed):
-            yield "PARENT_VOLUMES", f"{volume.source} lies in none of {', '.join(allowed)}; add it to DOCKER_BIND_PATHS"
+            yield "PARENT_VOLUMES", f"{volume.source} is in none of {', '.join(allowed)}; add it to DOCKER_BIND_PATHS"
 
 
 def _refused(key: str, check: Callable[[Any], object], value: object) -> Iterator[tuple[str, str]]:
@@ -102,7 +102,7 @@ def _refused(key: str, check: Callable[[Any], object], value: object) -> Iterato
 
 
 def _of_cluster(site: Settings) -> Iterator[tuple[str, str]]:
-    from flows.slurm_jobs.schema import SlurmParams
+    from launchers.slurm_jobs.schema import SlurmParams
     from pydantic import ValidationError
 
     asked = {name: getattr(site, key) for name, key in SLURM.items()}

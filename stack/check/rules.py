@@ -9,6 +9,7 @@ from stack.check import jobs
 from stack.components import agent
 from stack.components.agent import AGENT, WORKER_PORTS
 from stack.components.all import ALL, CONTAINER_WORKERS, KEYS, PARTS, chosen
+from stack.components.registry import REGISTRY
 from stack.load import pem, textfile
 from stack.settings.settings import Fault, Rules, Settings
 
@@ -78,6 +79,13 @@ def ports_differ(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def registry_has_its_name(settings: Settings) -> Iterator[Fault]:
+    """Also with the name of the site's network behind it, by which the engine knows a service too."""
+    others = {name for component in ALL if component is not REGISTRY for name in component.services}
+    if settings.REGISTRY_HOST.removesuffix(f".{settings.SITE}") in others:
+        yield Fault("REGISTRY_HOST", "on the site's network this is the name of another service; choose another")
+
+
 def an_image_has_workers(settings: Settings) -> Iterator[Fault]:
     makers = [worker.name for worker in CONTAINER_WORKERS]
     if settings.CLIENT_STORAGE == "image" and not any(name in settings.COMPONENTS for name in makers):
@@ -137,6 +145,7 @@ def _port_behind(port: int) -> str:
 
 
 RULES: Rules = {
+    registry_has_its_name: ("REGISTRY_HOST", "SITE"),
     an_api_is_reached: ("COMPONENTS", "PREFECT_API_URL", "SERVER_AUTH", "PREFECT_API_AUTH_STRING"),
     ports_differ: ("SERVER_PORT", *WORKER_PORTS),
     named_files_are_there: USERS_FILES,

@@ -1,10 +1,9 @@
 """One schedule of schedules.yml: when a deployment runs by itself, and with which parameters.
 
-It is checked as Prefect's server will check it, so that what is rendered can be registered. What that takes is slow to
-import, and is imported where a schedule needs it.
+It is checked as Prefect's server will check it, so that what is rendered can be registered. The packages that this
+takes are slow to import: each is imported where a schedule needs it.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,15 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from stack.core.nearest import advice
+
 KINDS = ("cron", "interval", "rrule")
 GOES_WITH = {"day_or": "cron", "anchor_date": "interval"}
 MAX_RRULE = 6500  # characters; prefect._internal.schemas.validators.MAX_RRULE_LENGTH
 MAX_INTERVAL = timedelta(days=36525).total_seconds()
-MAX_SHOWN = 100  # characters; a fault is one line, and does not repeat a longer value
+MAX_SHOWN = 100  # characters; a fault is one line and does not repeat a longer value
 SECONDS_AND_YEAR = 7  # fields of a cron expression that has both
 PREFECTS_START = datetime(2020, 1, 1)  # of a rule without DTSTART; prefect.server.schemas.schedules
 MAX_STEPS = 300_000
-EPOCH, YEARS = datetime(1970, 1, 1), 130  # where the search for a first time begins, and the years that cron knows
+EPOCH, YEARS = datetime(1970, 1, 1), 130  # start of the search for a first time, and the years that cron knows
 
 _RRULE_INTERVAL = re.compile(r"INTERVAL=([+-]?[0-9]+)", re.IGNORECASE)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}($|[T ](?!24))")
@@ -28,9 +29,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}($|[T ](?!24))")
 
 @dataclass(frozen=True)
 class Field:
-    """A key of a schedule, with one line that could stand there.
+    """A key of a schedule, with an example.
 
-    `read` gives the value as deployment files have it, or raises ValueError with the rule that was broken.
+    `read` gives the value as deployment files have it, or raises ValueError with the rule that it breaks.
     """
 
     read: Callable[[Any], Any]
@@ -40,7 +41,7 @@ class Field:
 def examine(entry: object) -> tuple[dict[str, Any], list[str]]:
     """The schedule as deployment files have it, and what is wrong: lines that begin with `: ` or `.FIELD: `."""
     if not isinstance(entry, dict):
-        return {}, [f": this is no schedule; write for example {{{FIELDS['cron'].example}}}"]
+        return {}, [f": this must be a schedule; write for example {{{FIELDS['cron'].example}}}"]
     faults = list(_of_keys(entry))
     read: dict[str, Any] = {}
     for name in (name for name in FIELDS if name in entry):
@@ -54,13 +55,13 @@ def examine(entry: object) -> tuple[dict[str, Any], list[str]]:
 def _of_keys(entry: dict[Any, Any]) -> Iterator[str]:
     given = [kind for kind in KINDS if kind in entry]
     if len(given) != 1:
-        said = " and ".join(given) or "none of the three"
+        said = " and ".join(given) or "none of the three kinds"
         yield f": has {said}; write exactly one of {', '.join(KINDS)}, for example {FIELDS['cron'].example}"
     for name in (name for name in entry if name not in FIELDS):
-        yield f".{name}: there is no such field; {_nearest(name)}"
+        yield f".{name}: there is no such field; {advice(str(name), FIELDS)}"
     for name, kind in GOES_WITH.items():
         if name in entry and given and kind not in given:
-            yield f".{name}: goes with {kind} alone; leave it out of a schedule with {given[0]}"
+            yield f".{name}: works only with {kind}; remove it from a schedule with {given[0]}"
 
 
 def _for_deployment_file(read: dict[str, Any]) -> dict[str, Any]:
@@ -70,15 +71,10 @@ def _for_deployment_file(read: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """What stands there, where it is short; parameters are nobody's business."""
+    """The value, if it is short; parameters may be private and are not shown."""
     if isinstance(value, dict | list) or value is None or len(str(value)) > MAX_SHOWN:
         return ""
     return f"{value!r}: "
-
-
-def _nearest(name: object) -> str:
-    close = difflib.get_close_matches(str(name), FIELDS, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(FIELDS)}"
 
 
 def _text(value: object, rule: str) -> str:
@@ -88,20 +84,20 @@ def _text(value: object, rule: str) -> str:
 
 
 def _cron(value: object) -> str:
-    rule = "this is no cron expression: minute, hour, day of month, month, day of week, and a sixth field for seconds"
+    rule = "a cron expression is minute, hour, day of month, month, day of week, and optionally seconds"
     text = _text(value, rule)
     from croniter import CroniterBadDateError, croniter
 
     if not croniter.is_valid(text):
         raise ValueError(rule)
     if any(part.lower() in ("r", "h") for part in text.split()):
-        raise ValueError("Prefect knows no random (R) and no hashed (H) times")
-    # A seventh field is the year, which may be over: Prefect would fail at each look for the next time.
+        raise ValueError("Prefect does not support random (R) or hashed (H) times")
+    # A seventh field is the year, which may be over: then Prefect fails each time it looks for the next run.
     has_year = len(text.split()) >= SECONDS_AND_YEAR
     try:
         croniter(text, datetime.now() if has_year else EPOCH, max_years_between_matches=YEARS).get_next()
     except CroniterBadDateError:
-        raise ValueError("its year is over" if has_year else "no calendar has such a day") from None
+        raise ValueError("its year is over" if has_year else "this day never comes") from None
     return text
 
 
@@ -129,12 +125,12 @@ def _seconds(value: object) -> float | None:
 
 
 def _rrule(value: object) -> str:
-    rule = "this is no recurrence rule of iCalendar (RFC 5545)"
+    rule = "this is not a recurrence rule of iCalendar (RFC 5545)"
     text = _text(value, rule)
     if len(text) > MAX_RRULE:
-        raise ValueError(f"Prefect takes {MAX_RRULE} characters at most, this one has {len(text)}")
+        raise ValueError(f"Prefect allows at most {MAX_RRULE} characters, this has {len(text)}")
     if any(int(number) < 1 for number in _RRULE_INTERVAL.findall(text)):
-        raise ValueError("INTERVAL is 1 or more: Prefect would look for the next time for ever")
+        raise ValueError("INTERVAL must be 1 or more: Prefect would search for the next time for ever")
     from dateutil.rrule import rrulestr
 
     try:
@@ -142,20 +138,20 @@ def _rrule(value: object) -> str:
         read = rrulestr(text, dtstart=PREFECTS_START)
     except (ValueError, TypeError, AttributeError, LookupError) as error:  # all of which it raises on bad text
         if str(error).startswith("RRULE UNTIL"):
-            reason = "UNTIL is a time of the schedule's zone, without Z; with DTSTART both have a Z, or none has"
+            reason = "UNTIL is in the schedule's time zone, without Z; with DTSTART, both or neither end in Z"
             raise ValueError(reason) from None
         known = str(error).startswith("invalid '")  # names the part; its other messages are for programmers
         raise ValueError(f"{rule}: {error}" if known else rule) from None
     if any(_steps(each) > MAX_STEPS for each in getattr(read, "_rrule", [read])):
         raise ValueError(
-            "Prefect goes through all times since DTSTART, or 2020-01-01, and these are too many: write interval"
+            "Prefect goes through all times since DTSTART (or 2020-01-01), and these are too many: use interval"
         )
     return text
 
 
 def _steps(rule: Any) -> float:
-    """How many times Prefect's scheduler looks at before it is at today: a million keep all services waiting for ten
-    seconds, at each look for new runs. It does not look at single ones where hours are given."""
+    """How many times Prefect's scheduler steps through before it reaches today: a million block all services for ten
+    seconds, each time it looks for new runs. If hours are given, it skips single steps."""
     seconds = {"SECONDLY": 1, "MINUTELY": 60}.get(_frequency(rule), 0)
     if not seconds or (seconds > 1 and rule._original_rule.get("byhour")):
         return 0
@@ -170,13 +166,13 @@ def _frequency(rule: Any) -> str:
 
 
 def _timezone(value: object) -> str:
-    name = _text(value, "this is no time zone")
+    name = _text(value, "this is not a time zone")
     known = _timezones()
     if name in known:
         return name
-    # Not the short names: a CEST that is told of EST would be six hours late.
-    close = difflib.get_close_matches(name, [zone for zone in known if "/" in zone], n=1)
-    raise ValueError("there is no such time zone" + (f", did you mean {close[0]}?" if close else ""))
+    # The short names are left out: EST in place of CEST would be six hours late.
+    close = advice(name, [zone for zone in known if "/" in zone], otherwise="")
+    raise ValueError("there is no such time zone" + (f", {close}" if close else ""))
 
 
 def _timezones() -> list[str]:
@@ -184,11 +180,11 @@ def _timezones() -> list[str]:
     from importlib.resources import files
 
     names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
-    return [name for name in names if name != "Factory"]  # the zone of a machine that nobody has set up
+    return [name for name in names if name != "Factory"]  # the zone of a machine that is not set up yet
 
 
 def _anchor_date(value: object) -> str:
-    rule = "this is no date and time of ISO 8601, such as 2026-01-01T06:00:00"
+    rule = "a date and time is written in ISO 8601, such as 2026-01-01T06:00:00"
     text = _text(value, rule)
     if not _DATE.match(text):  # Python reads 20260101 as a date, and Prefect as seconds since 1970
         raise ValueError(rule)
@@ -205,18 +201,18 @@ def _parameters(value: object) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise ValueError("a parameter is what JSON can say: text, number, true, false, null, list or mapping") from None
+        raise ValueError("a parameter must fit into JSON: text, number, true, false, null, list or mapping") from None
     return value
 
 
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("this is a switch: true or false")
+        raise ValueError("this must be true or false")
     return value
 
 
 def _slug(value: object) -> str:
-    return _text(value, "a slug is text, and a name for this schedule that stays when its times change")
+    return _text(value, "a slug is text: a name for this schedule that stays when its times change")
 
 
 FIELDS = {

@@ -1,4 +1,4 @@
-"""The one answer to what is wrong with a `.env`: every fault at once, in the order of its lines."""
+"""Checks a `.env` and reports every fault at once, in the order of its lines."""
 
 import re
 
@@ -10,7 +10,7 @@ from stack.settings.settings import Settings
 
 
 def validate(env: EnvFile) -> Settings:
-    """The settings of a file without a fault; raises SiteError with the line of each."""
+    """The settings; raises SiteError with the line of each fault."""
     checked, wrong = SETTINGS.examine(env)
     faults = [*env.faults, *wrong.values(), *(SETTINGS.line(env, fault) for fault in rules.broken(checked, wrong))]
     if faults:
@@ -19,6 +19,6 @@ def validate(env: EnvFile) -> Settings:
 
 
 def _line_number(env: EnvFile, fault: str) -> int:
-    """0 for a key that the file does not have."""
+    """0 for a key that is not in the file."""
     found = re.match(r":(\d+):", fault.removeprefix(env.path.name))
     return int(found[1]) if found else 0

@@ -19,7 +19,7 @@ KEY = ".site/ca/ca.key"
 class Authority:
     """One CA for all components: made when the first of them asks for a certificate, and kept from then on.
 
-    What is slow to import is not imported before that.
+    Slow packages are imported only then.
     """
 
     def __init__(self, root: Path, site: str) -> None:
@@ -27,7 +27,7 @@ class Authority:
         self.site = site
 
     def issue(self, folder: str, stem: str, names: Sequence[str], usage: str) -> list[File]:
-        """STEM.crt and STEM.key for the folder's `secrets`: those that are there, or new ones where they will not do.
+        """STEM.crt and STEM.key for the folder's `secrets`: the present ones, or new ones if those cannot be used.
 
         `names` are host names and IP addresses, `usage` is SERVER_USAGE or CLIENT_USAGE.
         """
@@ -48,7 +48,7 @@ class Authority:
 
     @property
     def files(self) -> list[File]:
-        """The CA's own two files: once made, they stay, also when no component uses them any longer."""
+        """The CA's two files: once made they stay, even if no component uses them any longer."""
         if "pair" not in self.__dict__ and not (self.root / CERTIFICATE).exists():
             return []
         return [
@@ -64,7 +64,7 @@ class Authority:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise SiteError(f"{error.filename}: cannot be read ({error.strerror}); mend its owner or mode") from None
+            raise SiteError(f"{error.filename}: cannot be read ({error.strerror}); correct its owner or mode") from None
 
 
 def _note(pair: "Pair") -> str:

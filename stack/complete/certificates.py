@@ -1,6 +1,6 @@
-"""A certificate authority and what it signs: PEM in, PEM out, nothing read or written.
+"""A certificate authority and what it signs: PEM in, PEM out, without reading or writing files.
 
-Keys are on P-256, which every TLS 1.3 implementation has (RFC 8446, 9.1) and which is made in a millisecond.
+Keys are on P-256, which every TLS 1.3 implementation supports (RFC 8446, 9.1); making one takes a millisecond.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from stack.load import pem
 
 # Apple's systems accept 825 days at most, of a private CA too (support.apple.com/103769); others set no limit.
 DAYS = 820
-# Every engine has to be told of a new CA, so it outlives many certificates.
+# A new CA must be installed on every engine, so it lasts longer than many certificates.
 CA_DAYS = 3650
-# Remade by a render that comes this close to the end: long, for a site may be rendered only now and then.
+# A render this close to the end makes a new one. Long, because some sites are rendered rarely.
 RENEW_DAYS = 90
-# A clock of another machine may be behind this one's.
+# The clock of another machine may be behind this one.
 BACKDATED = timedelta(hours=1)
 MAX_COMMON_NAME = 64  # RFC 5280, ub-common-name
 
@@ -34,7 +34,7 @@ _USAGES = {SERVER_USAGE: ExtendedKeyUsageOID.SERVER_AUTH, CLIENT_USAGE: Extended
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, in PEM. `reason` is why it was made just now; empty for one that was kept."""
+    """A certificate and its key, in PEM. `reason` is why it was made now; empty if it was kept."""
 
     certificate: bytes
     key: bytes
@@ -42,7 +42,7 @@ class Pair:
 
 
 def authority(name: str, kept: Pair | None, now: datetime | None = None) -> Pair:
-    """The CA at hand, or a new one where there is none that will do."""
+    """The kept CA, or a new one if the kept one cannot be used."""
     now = now or datetime.now(UTC)
     reason = _own_fault(kept, now)
     if kept and not reason:
@@ -56,7 +56,7 @@ def authority(name: str, kept: Pair | None, now: datetime | None = None) -> Pair
 
 
 def issue(ca: Pair, names: Sequence[str], usage: str, kept: Pair | None, now: datetime | None = None) -> Pair:
-    """The certificate at hand, or a new one where it is not for these names, not of this CA or about to end.
+    """The kept certificate, or a new one if that is not for these names, not signed by this CA or about to end.
 
     `names` are host names and IP addresses, `usage` is SERVER_USAGE or CLIENT_USAGE.
     """
@@ -78,7 +78,7 @@ def issue(ca: Pair, names: Sequence[str], usage: str, kept: Pair | None, now: da
 
 
 def _own_fault(kept: Pair | None, now: datetime) -> str:
-    """Why the pair, whoever signed it, is to be made; empty where it will do."""
+    """Why a new pair must be made, independent of who signed this one; empty if this one can be used."""
     if kept is None:
         return "made"
     try:
@@ -104,8 +104,8 @@ def _fault_of_issue(kept: Pair, issuer: x509.Certificate, names: Sequence[str], 
     try:
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return f"the old one was for no {usage}"
-    return "" if _USAGES[usage] in purposes else f"the old one was for no {usage}"
+        return f"the old one was not for a {usage}"
+    return "" if _USAGES[usage] in purposes else f"the old one was not for a {usage}"
 
 
 def _builder(

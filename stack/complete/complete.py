@@ -1,4 +1,4 @@
-"""Secrets: made once with the system's cryptographic generator, kept in `.env`, never made again."""
+"""Secrets: made once by the system's cryptographic generator, and kept in `.env` from then on."""
 
 import secrets
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import bcrypt
 
-# 2**8 rounds, 14 ms. The registry checks the password of each request of a push or pull anew, up to fifty for one
-# image, and the passwords stand in clear in the .env beside this file: more rounds would protect nothing.
+# 2**8 rounds take 14 ms. The registry checks the password in each request of a push or pull, up to fifty times for one
+# image, and .env beside this file has the passwords in clear text: more rounds would protect nothing.
 COST = 8
 
 
 def htpasswd(passwords: Mapping[str, str], before: str) -> str:
-    """A line for each user. Of `before`, the list so far, a line whose password still holds is kept to the letter."""
+    """A line for each user. A line of `before`, the present list, is kept unchanged if its password is still right."""
     known = dict(line.split(":", 1) for line in before.splitlines() if ":" in line)
     return "".join(f"{user}:{_hash(password, known.get(user, ''))}\n" for user, password in passwords.items())
 
@@ -22,5 +22,5 @@ def _hash(password: str, known: str) -> str:
 def _matches(password: str, known: str) -> bool:
     try:
         return bcrypt.checkpw(password.encode(), known.encode())
-    except ValueError:  # no hash of bcrypt's
+    except ValueError:  # not a bcrypt hash
         return False

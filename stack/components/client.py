@@ -49,6 +49,18 @@ CLIENT = Component(
     folder="client",
     images=("flows",),
     sources=(*FLOW_SOURCES, "client/deployments"),
+    services=frozenset({"client"}),
+    templates=(
+        "pools/dind.json",
+        "pools/docker.json",
+        "pools/podman.json",
+        "pools/process.json",
+        "prefect-dind.yaml",
+        "prefect-docker.yaml",
+        "prefect-podman.yaml",
+        "prefect.yaml",
+        "registration.yaml",
+    ),
     sections=(ClientSettings,),
     secrets=secrets,
 )

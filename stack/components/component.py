@@ -69,7 +69,9 @@ class Component(Part):
     """What a name in COMPONENTS selects.
 
     `folder` holds its files in the repo and in the output; `images` are those that its services run in; `sources` are
-    the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of.
+    the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of. `templates` are its
+    rendered files in the folder but the Compose file, without the variant in their names; `services` are the names that
+    its services have on the networks of a site.
     `sample` is the deployment that `up` runs once to show that the component works.
     Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
     `calls_api` is false for one that works without Prefect. `runs_flows`: it has the volumes of code and results.
@@ -84,6 +86,8 @@ class Component(Part):
     folder: str = ""
     images: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    services: frozenset[str] = frozenset()
     variant: str = ""
     sample: str = ""
     calls_api: bool = True
@@ -107,6 +111,14 @@ class Component(Part):
         """What the component calls its file of this name in the folder, which may be another component's too."""
         stem, dot, suffix = name.rpartition(".")
         return f"{stem}.{self.variant}{dot}{suffix}" if self.variant else name
+
+    @property
+    def rendered(self) -> tuple[str, ...]:
+        """The paths of its rendered files, without the Compose file.
+
+        Declared and not listed from templates/: otherwise a missing template would remove its file from a site.
+        """
+        return tuple(f"{self.folder}/{self.file(name)}" for name in self.templates)
 
     @property
     def compose_file(self) -> str:

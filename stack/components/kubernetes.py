@@ -7,6 +7,7 @@ from stack.components.agent import AGENT
 from stack.components.component import Component, Part
 from stack.components.server import SERVER, api_url, has_postgres
 from stack.core.quoting import redis_url
+from stack.core.url import host_port
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
@@ -90,7 +91,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     password, host = quote(settings.SERVER_DATABASE_PASSWORD, safe=""), settings.KUBERNETES_DATABASE_HOST
     login = f"{settings.SERVER_DATABASE_USER}:{password}"
     return {
-        "connection-string": f"postgresql+asyncpg://{login}@{host}:5432/{settings.SERVER_DATABASE_NAME}",
+        "connection-string": f"postgresql+asyncpg://{login}@{host_port(host, 5432)}/{settings.SERVER_DATABASE_NAME}",
         "PREFECT_REDIS_MESSAGING_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         "PREFECT_SERVER_DOCKET_URL": redis_url(settings.SERVER_REDIS_PASSWORD, settings.KUBERNETES_REDIS_HOST),

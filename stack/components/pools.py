@@ -89,7 +89,7 @@ def _deployments(workers: DockerWorkers, settings: Settings) -> list[Deployment]
         ),
         Deployment(
             f"launch_{kind}",
-            "flows/containers/docker_flows.py:launch_docker",
+            "launchers/containers/docker_flows.py:launch_docker",
             "Runs the container of an algorithm beside the flow's own; without parameters, of a small one.",
             launches=True,
         ),

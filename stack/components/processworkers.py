@@ -128,7 +128,7 @@ def parent(settings: Settings) -> ProcessWorkers:
         deployments=[
             Deployment(
                 "launch_parent_flow",
-                "flows/parent/parent_flow.py:launch_parent_flow",
+                "launchers/parent/parent_flow.py:launch_parent_flow",
                 "Sends steps to conda, Slurm, Docker and Podman, one after another.",
                 tag="parent",
             )
@@ -152,7 +152,7 @@ def conda(settings: Settings) -> ProcessWorkers:
         deployments=[
             Deployment(
                 "launch_conda",
-                "flows/conda_envs/conda_flows.py:launch_conda",
+                "launchers/conda_envs/conda_flows.py:launch_conda",
                 "Runs a script in a conda environment of the worker's.",
             )
         ],
@@ -178,7 +178,7 @@ def slurm(settings: Settings) -> ProcessWorkers:
         deployments=[
             Deployment(
                 "launch_slurm",
-                "flows/slurm_jobs/slurm_flows.py:launch_slurm",
+                "launchers/slurm_jobs/slurm_flows.py:launch_slurm",
                 "Runs a job on a cluster, and follows it.",
             )
         ],

@@ -10,6 +10,7 @@ from stack.components.component import PASSWORD, SERVER_USAGE, Certificate, Comp
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Login, Machine
 from stack.core.repo import LOCAL
+from stack.core.url import callable_here, host_port, http
 from stack.load import pem
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
@@ -21,8 +22,6 @@ CERTS = ".site/certs.d"
 BLOCK_TYPE, BLOCK = "docker-registry-credentials", "site-registry"
 BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
 HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
-# Those that have a name on the site's own network.
-SERVICES = {"server", "services", "worker", "parent", "conda", "slurm", "client", "reaper", "dind", "storage"}
 
 # What engines of this machine need for the registry: its name, and its CA where they look for one. Docker reads it at
 # every request, so a change needs no restart; Podman reads it too.
@@ -103,11 +102,6 @@ class RegistrySettings(Section):
     REGISTRY_DELETE: values.Switch = setting(True, "false: nothing can be deleted from the registry.", "true")
 
 
-def registry_has_its_name(settings: Settings) -> Iterator[Fault]:
-    if settings.REGISTRY_HOST in SERVICES:
-        yield Fault("REGISTRY_HOST", "on the site's network this is the name of another service; choose another")
-
-
 def registry_users_differ(settings: Settings) -> Iterator[Fault]:
     if settings.REGISTRY_USER in settings.REGISTRY_USERS:
         others = [user for user in settings.REGISTRY_USERS if user != settings.REGISTRY_USER]
@@ -156,7 +150,6 @@ def _names(certificate: str) -> list[str]:
 
 
 RULES: Rules = {
-    registry_has_its_name: ("REGISTRY_HOST",),
     registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
     registry_certificate_is_used: ("REGISTRY_TLS",),
     registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),
@@ -165,11 +158,11 @@ RULES: Rules = {
 
 def address(settings: Settings) -> str:
     """HOST:PORT, with which the names of its images begin: the same for every engine, on every machine."""
-    return f"{settings.REGISTRY_HOST}:{settings.REGISTRY_PORT}"
+    return host_port(settings.REGISTRY_HOST, settings.REGISTRY_PORT)
 
 
 def url(settings: Settings) -> str:
-    return f"{'https' if settings.REGISTRY_TLS else 'http'}://{address(settings)}"
+    return http(settings.REGISTRY_HOST, settings.REGISTRY_PORT, tls=settings.REGISTRY_TLS)
 
 
 def is_here(settings: Settings) -> bool:
@@ -213,8 +206,8 @@ def host_address(settings: Settings) -> str:
     bound = ip_address(settings.REGISTRY_BIND)
     if not (bound.is_loopback or bound.is_unspecified):
         return str(bound)
-    local, unspecified = ("127.0.0.1", "0.0.0.0") if bound.version == 4 else ("::1", "::")
-    return unspecified if settings.REGISTRY_TLS else local
+    unspecified = "0.0.0.0" if bound.version == 4 else "::"
+    return unspecified if settings.REGISTRY_TLS else callable_here(unspecified)
 
 
 def users(settings: Settings) -> dict[str, str]:
@@ -384,6 +377,8 @@ REGISTRY = Component(
     sources=("registry/collect-garbage.sh",),
     calls_api=False,
     published="REGISTRY",
+    services=frozenset({"registry"}),
+    templates=("secrets/config.yml",),
     sections=(RegistrySettings,),
     rules=RULES,
     secrets=secrets,

@@ -7,10 +7,10 @@ from ipaddress import ip_address
 from typing import Annotated
 
 from stack.components.component import LOGIN, PASSWORD, Component, Secrets
+from stack.core import url
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine, Response
 from stack.core.quoting import redis_string, redis_url, supervisord_value
-from stack.core.urls import local_url
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
@@ -90,16 +90,23 @@ RULES: Rules = {
 
 def api_url(settings: Settings, server: str = NAME) -> str:
     """The API as containers reach it; `server` is what they call the server of this machine."""
-    return settings.PREFECT_API_URL or f"http://{server}:{PORT_INSIDE}/api"
+    return settings.PREFECT_API_URL or url.http(server, PORT_INSIDE, "/api")
 
 
 def api_url_here(settings: Settings) -> str:
     """The API as people on this machine reach it: by the URL that the site gives them, else on the server's port."""
-    if settings.PREFECT_API_URL or settings.SERVER_UI_API_URL:
-        return settings.PREFECT_API_URL or settings.SERVER_UI_API_URL
-    bind = ip_address(settings.SERVER_BIND)
-    host = ("::1" if bind.version == 6 else "127.0.0.1") if bind.is_unspecified else str(bind)
-    return f"http://{f'[{host}]' if bind.version == 6 else host}:{settings.SERVER_PORT}/api"
+    return settings.PREFECT_API_URL or settings.SERVER_UI_API_URL or api_url_direct(settings)
+
+
+def api_url_direct(settings: Settings) -> str:
+    """The API as this machine reaches it, without a proxy that people may go through."""
+    return settings.PREFECT_API_URL or url.http(url.callable_here(settings.SERVER_BIND), settings.SERVER_PORT, "/api")
+
+
+def ui_url(settings: Settings) -> str:
+    """The UI of this machine's server, without a proxy in front of it."""
+    host = "localhost" if url.is_default_loopback(settings.SERVER_BIND) else settings.SERVER_BIND
+    return url.http(host, settings.SERVER_PORT)
 
 
 def full_name(settings: Settings) -> str:
@@ -110,7 +117,7 @@ def full_name(settings: Settings) -> str:
 
 def process_api_url(settings: Settings) -> str:
     """The API as processes on this machine reach it, where the site runs without containers."""
-    return settings.PREFECT_API_URL or f"http://127.0.0.1:{settings.SERVER_PORT}/api"
+    return settings.PREFECT_API_URL or url.http("127.0.0.1", settings.SERVER_PORT, "/api")
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
@@ -190,11 +197,6 @@ def made(settings: Settings) -> dict[str, str]:
     return login | dict.fromkeys(databases, PASSWORD)
 
 
-def url_here(settings: Settings) -> str:
-    """The API as this machine reaches it; containers on it use another address."""
-    return settings.PREFECT_API_URL or f"{local_url(settings.SERVER_BIND, settings.SERVER_PORT)}/api"
-
-
 def port_user(settings: Settings, machine: Machine) -> str:
     return "a Prefect API" if _health(settings, machine) else ""
 
@@ -205,18 +207,18 @@ def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
     if answer is None:
         yield _no_api(settings)
         return
-    yield Finding(OK, f"the API answers at {url_here(settings)}")
+    yield Finding(OK, f"the API answers at {api_url_direct(settings)}")
     yield from _clock(answer)
     yield _version(settings, machine)
 
 
 def _health(settings: Settings, machine: Machine) -> Response | None:
-    answer = machine.get(f"{url_here(settings)}/health")
+    answer = machine.get(f"{api_url_direct(settings)}/health")
     return answer if answer and answer.worked else None
 
 
 def _no_api(settings: Settings) -> Finding:
-    what = f"no API answers at {url_here(settings)}"
+    what = f"no API answers at {api_url_direct(settings)}"
     if SERVER.is_in(settings):
         return Finding(NOTE, what, "start it with `make up`")
     return Finding(FAIL, what, "check PREFECT_API_URL, the network, and that the server runs")
@@ -239,7 +241,7 @@ def _clock(answer: Response) -> Iterator[Finding]:
 
 
 def _version(settings: Settings, machine: Machine) -> Finding:
-    answer = machine.get(f"{url_here(settings)}/admin/version", settings.PREFECT_API_AUTH_STRING)
+    answer = machine.get(f"{api_url_direct(settings)}/admin/version", settings.PREFECT_API_AUTH_STRING)
     if answer is None or not answer.worked:
         return Finding(
             FAIL,
@@ -273,6 +275,7 @@ SERVER = Component(
         "server/start_services.py",
     ),
     published="SERVER",
+    services=frozenset({"server", "services", "recovery", "postgres", "redis", "migrate"}),
     sections=(ServerSettings,),
     rules=RULES,
     secrets=secrets,

@@ -7,7 +7,7 @@ from stack.components.component import PASSWORD, Component, Secrets
 from stack.components.site import HOME
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
-from stack.core.urls import local_url
+from stack.core.url import callable_here, http
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
@@ -88,7 +88,12 @@ def is_here(settings: Settings) -> bool:
 
 def url(settings: Settings) -> str:
     """The S3 server as containers reach it: its name has a dot, for resolvers that pass on no other."""
-    return settings.STORAGE_S3_URL or f"http://storage.{settings.SITE}:{PORT_INSIDE}"
+    return settings.STORAGE_S3_URL or http(f"storage.{settings.SITE}", PORT_INSIDE)
+
+
+def url_here(settings: Settings) -> str:
+    """The S3 server as this machine reaches it; containers on it use another address."""
+    return settings.STORAGE_S3_URL or http(callable_here(settings.STORAGE_BIND), settings.STORAGE_PORT)
 
 
 def block_type(settings: Settings) -> str:
@@ -150,11 +155,6 @@ def made(_: Settings) -> dict[str, str]:
     return {"STORAGE_SECRET_KEY": PASSWORD}
 
 
-def url_here(settings: Settings) -> str:
-    """The S3 server as this machine reaches it; containers on it use another address."""
-    return settings.STORAGE_S3_URL or local_url(settings.STORAGE_BIND, settings.STORAGE_PORT)
-
-
 def port_user(settings: Settings, machine: Machine) -> str:
     """Any answer counts: what an S3 server says to a stranger differs from one to the next."""
     return "an S3 server" if machine.get(url_here(settings)) else ""
@@ -179,6 +179,7 @@ STORAGE = Component(
     images=("storage",),
     calls_api=False,
     published="STORAGE",
+    services=frozenset({"storage"}),
     sections=(StorageSettings,),
     rules=RULES,
     secrets=secrets,

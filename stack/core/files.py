@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 PUBLIC = 0o644
 PRIVATE = 0o600
-# Whatever the umask: a container's unprivileged user reads what is mounted from it.
+# Independent of the umask: an unprivileged user of a container reads what is mounted from it.
 FOLDER_MODE = 0o755
-# Read by a container's unprivileged user through a bind mount; the folder around it is closed to everybody else.
+# An unprivileged user of a container reads it through a bind mount; its folder is closed to everybody else.
 MOUNTED_SECRET = 0o444
 SECRET_FOLDER = "secrets"  # noqa: S105  # a name
 PROFILE_FOLDER = "profile"
-# Nobody but their owner enters.
+# Only their owner may enter.
 CLOSED_FOLDERS = (SECRET_FOLDER, PROFILE_FOLDER)
 CLOSED_FOLDER_MODE = 0o700
 
@@ -20,7 +20,7 @@ CLOSED_FOLDER_MODE = 0o700
 class File:
     """One file of a site: its path relative to the output folder, its content and its mode.
 
-    `note` is what its user should know when it is written.
+    `note` is printed when the file is written.
     """
 
     path: str
@@ -48,7 +48,7 @@ class Change:
         return f"{self.kind:8}{self.path}" + (f" ({self.note})" if self.note else "")
 
     def diff(self) -> str:
-        """A unified diff; of a secret only that it differs."""
+        """A unified diff; for a secret, only that it differs."""
         if self.is_secret or b"\0" in self.before + self.after:
             return f"--- {self.path}\n+++ {self.path}\n(content not shown)\n"
         lines = difflib.unified_diff(_lines(self.before), _lines(self.after), self.path, self.path)

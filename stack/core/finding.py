@@ -1,4 +1,4 @@
-"""What `render.py doctor` finds."""
+"""The findings of `render.py doctor`."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The lock file of the Prefect image, as far as render needs it."""
+"""The version of Prefect, from the lock file of the Prefect image."""
 
 import re
 from functools import cache
@@ -10,6 +10,6 @@ LOCK = REPO / "images" / "prefect" / "requirements.txt"
 
 @cache
 def prefect_version() -> str:
-    """The one version of Prefect that the lock names."""
+    """The version of Prefect that the lock pins."""
     pins: dict[str, str] = dict(re.findall(r"^(\S+)==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
     return pins["prefect"]

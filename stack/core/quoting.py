@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from stack.core.url import host_port
+
 
 def supervisord_value(value: object) -> str:
     """A value in supervisord.conf, which expands %(NAME)s."""
@@ -16,8 +18,8 @@ def supervisord_environment(values: Mapping[str, str]) -> str:
 
 
 def redis_url(password: str, host: str) -> str:
-    """A Redis URL of database 0; every character of the password that a URL gives a meaning is percent-encoded."""
-    return f"redis://default:{quote(password, safe='')}@{host}:6379/0"
+    """The Redis URL of database 0; characters of the password that have a meaning in URLs are percent-encoded."""
+    return f"redis://default:{quote(password, safe='')}@{host_port(host, 6379)}/0"
 
 
 def redis_string(value: str) -> str:

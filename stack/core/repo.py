@@ -3,8 +3,8 @@
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
-# An image of this name exists on one engine only; no engine looks for it elsewhere.
+# Images with this prefix exist on one engine only; engines do not look for them elsewhere.
 LOCAL = "localhost/"
 REPOSITORY = f"{LOCAL}prefect-site"
-# The folders of images that hold a flow, and of those that hold an algorithm: one folder per image.
+# Folders with one folder per image: images with a flow, and images with an algorithm.
 JOB_IMAGES = ("client/direct", "client/algorithms")

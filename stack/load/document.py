@@ -1,4 +1,4 @@
-"""YAML and JSON that this project wrote itself: read back fast."""
+"""YAML and JSON that this project rendered: read fast."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parsed(text: str) -> Any:
-    """What YAML or JSON says."""
+    """The content of YAML or JSON."""
     return yaml.load(text, LOADER)  # noqa: S506  # both are safe

@@ -1,10 +1,9 @@
 """The `.env` file as text: read line by line, written back without touching what a user wrote.
 
-One assignment stands on one line, so that a fault names its line and a quote left open cannot swallow the rest of
-the file. The grammar of a line is python-dotenv's, without `${VAR}` interpolation: a `$` in a password is a `$`.
+An assignment is one line, so that a fault can name its line, and an open quote cannot swallow the rest of the
+file. The grammar of a line is python-dotenv's, without `${VAR}` interpolation: a `$` in a password is a `$`.
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from io import StringIO
@@ -21,7 +20,7 @@ WAY = "with --env"  # to name another
 
 @dataclass(frozen=True)
 class Assignment:
-    """`KEY=value` as found on line `line` (counted from 1)."""
+    """`KEY=value`, found on line `line` (counted from 1)."""
 
     key: str
     value: str
@@ -30,7 +29,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class EnvFile:
-    """A parsed `.env`: where it is, its text, its assignments by key, and a line for each line that is none."""
+    """A parsed `.env`: its path, its text, its assignments by key, and a message for each line that is not valid."""
 
     path: Path
     text: str
@@ -41,27 +40,27 @@ class EnvFile:
         return {key: assignment.value for key, assignment in self.assignments.items()}
 
     def beside(self, path: str) -> Path:
-        """A path that the file names: absolute, or relative to the folder that it is in."""
+        """A path that the file names: absolute, or relative to the folder of the file."""
         return self.path.parent / path
 
     def where(self, key: str) -> str:
-        """`.env:12` for a key that stands in the file, `.env` for one that does not."""
+        """`.env:12` for a key that is in the file, `.env` for one that is not."""
         assignment = self.assignments.get(key)
         return f"{self.path.name}:{assignment.line}" if assignment else self.path.name
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something of this name; raises SiteError where that cannot be told."""
+    """Whether the path exists; raises SiteError if this cannot be found out."""
     return textfile.exists(path, WAY)
 
 
 def read(path: Path) -> EnvFile:
-    """Reads and parses; raises SiteError for what is no text file."""
+    """Reads and parses; raises SiteError if the path is not a text file."""
     return parse(path, textfile.read(path, KIND, WAY))
 
 
 def parse(path: Path, text: str) -> EnvFile:
-    """The assignments of the text; of a key given twice the first, the second is a fault."""
+    """The assignments of the text. If a key is given twice, the first counts and the second is a fault."""
     faults: list[str] = []
     assignments: dict[str, Assignment] = {}
     for number, line in enumerate(_lines(text), start=1):
@@ -70,7 +69,7 @@ def parse(path: Path, text: str) -> EnvFile:
 
 
 def with_values(text: str, values: dict[str, str]) -> str:
-    """The text with each key that is empty in it, or not in it, set; every other character stays as it is."""
+    """The text with these keys set, which are empty or missing in it; every other character stays as it is."""
     parts = re.split("(\r?\n)", text)  # line, line end, line, ...
     missing = dict(values)
     for index in range(0, len(parts), 2):
@@ -84,7 +83,7 @@ def with_values(text: str, values: dict[str, str]) -> str:
 
 
 def assignment_line(key: str, value: str) -> str:
-    """The first way to write the value that reads back as the same; raises SiteError where there is none."""
+    """The line in the first notation that reads back as the same value; raises SiteError if none does."""
     for written in (value, f"'{value}'", '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'):
         binding = _binding(f"{key}={written}")
         if not binding.error and binding.key == key and binding.value == value and value.isprintable():
@@ -93,7 +92,7 @@ def assignment_line(key: str, value: str) -> str:
 
 
 def _filled(line: str, assignment: str) -> str:
-    """The line with the value of the assignment in place of none; a comment behind it stays."""
+    """The line with the value of the assignment filled in; a comment behind it stays."""
     start, _, rest = line.partition("=")
     comment = re.search("#.*", rest)
     return f"{start}={assignment.partition('=')[2]}" + (f"  {comment[0]}" if comment else "")
@@ -111,7 +110,7 @@ def _take_line(name: str, number: int, line: str, assignments: dict[str, Assignm
     elif binding.key is None:
         return
     elif unseen := next((c for c in binding.key + (binding.value or "") if not c.isprintable()), None):
-        faults.append(f"{name}:{number}: holds U+{ord(unseen):04X}, which is not printable; write printable characters")
+        faults.append(f"{name}:{number}: contains unprintable U+{ord(unseen):04X}; write printable characters")
     elif binding.value is None:
         faults.append(f"{name}:{number}: {_line_fault(line)}")
     elif first := assignments.get(binding.key):
@@ -123,24 +122,17 @@ def _take_line(name: str, number: int, line: str, assignments: dict[str, Assignm
 def _line_fault(line: str) -> str:
     key = line.split("=", 1)[0].lstrip("\ufeff").strip().removeprefix("export ").strip()
     if "\0" in line:
-        return "holds a zero byte, so this is no text; save the file as UTF-8 text"
+        return "contains a zero byte, so this is not text; save the file as UTF-8 text"
     if "\r" in line:
-        return "holds a carriage return within the line; save the file with line ends LF or CRLF"
+        return "contains a carriage return within the line; save the file with line ends LF or CRLF"
     if "=" in line and key.isidentifier():
         return f"the quotes of {key} do not match; put the value into one pair of ' or \""
     if (word := key.partition("#")[0].strip()).isidentifier():
         return f"{word} has no '='; write {word}=VALUE"
-    return "is no assignment; write KEY=value, or start the line with # for a comment"
+    return "is not an assignment; write KEY=value, or start the line with # for a comment"
 
 
 def _binding(line: str) -> Binding:
-    """What python-dotenv makes of one line: a key and value, neither (blank, comment), or an error."""
+    """One line as python-dotenv reads it: a key and value, neither (blank, comment), or an error."""
     nothing = Binding(key=None, value=None, original=Original(line, 1), error="\0" in line or "\r" in line)
     return nothing if nothing.error else next(parse_stream(StringIO(line)), nothing)
-
-
-def nearest(key: str, known: list[str]) -> str | None:
-    """The known key that a mistyped one most likely means, if any is close: the one that it begins, or resembles."""
-    begun = [name for name in known if name.startswith(key.upper())]
-    matches = begun if len(begun) == 1 else difflib.get_close_matches(key.upper(), known, n=1, cutoff=0.6)
-    return matches[0] if matches else None

@@ -22,9 +22,9 @@ def ssh_key_fault(key: bytes) -> str:
     try:
         (serialization.load_ssh_private_key if of_openssh else serialization.load_pem_private_key)(key, password=None)
     except TypeError:
-        return "this key has a passphrase, which nobody would be there to write; name one without"
+        return "this key has a passphrase, and the worker cannot type it; name a key without one"
     except (ValueError, UnsupportedAlgorithm):
-        return "this is no private key in PEM or OpenSSH's format, such as ssh-keygen makes beside the .pub file"
+        return "this is not a private key in PEM or OpenSSH format, such as ssh-keygen writes beside the .pub file"
     return ""
 
 

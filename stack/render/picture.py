@@ -1,7 +1,7 @@
-"""The picture of a site: an SVG drawn from its rendered Compose files, so that it shows what Compose is told.
+"""The picture of a site: an SVG drawn from its rendered Compose files, so that it shows what Compose reads.
 
-Components are cards with a row for each service; networks and shared volumes are lanes, joined by a dot; at the left
-stands what is reached from outside, and who calls the API. All lengths are pixels of the SVG.
+Components are cards with a row for each service; networks and shared volumes are lanes, joined by a dot; the left side
+shows what is reached from outside, and who calls the API. All lengths are pixels of the SVG.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ text { fill: #f0f6fc }
 
 @dataclass(frozen=True)
 class Row:
-    """A service, and where its middle is."""
+    """A service, and the height of its middle."""
 
     project: Project
     service: Service
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Lane:
-    """A network or shared volume, and where its line is."""
+    """A network or shared volume, and the position of its line."""
 
     link: Link
     x: int
@@ -141,7 +141,7 @@ def _joints(lanes: list[Lane], y: int) -> Iterator[str]:
 
 
 def _remarks(service: Service, shared: set[str]) -> str:
-    """Volumes of its own, how often it is there, and whether it ends."""
+    """Its own volumes, the number of its containers, and whether it ends."""
     own = [_last_part(name) for name in service.volumes if name not in shared]
     volumes = [f"volume{'s' if len(own) > 1 else ''} {' '.join(own)}"] if own else []
     times = [f"×{service.scale}"] if service.scale > 1 else []
@@ -154,7 +154,7 @@ def _last_part(volume: str) -> str:
 
 
 def _calls(rows: list[Row]) -> Iterator[str]:
-    """The services that are told of an API in another project, joined to it."""
+    """Lines from the services that use an API of another project to that API."""
     callers: dict[str, list[int]] = {}
     for row in rows:
         if row.service.api and row.service.api_host not in {service.name for service in row.project.services}:
@@ -229,10 +229,10 @@ def _text(x: int, y: int, text: str, style: str, anchor: str = "start") -> str:
 
 
 def _turned(x: int, y: int, text: str) -> str:
-    """A text that reads upwards, along a line."""
+    """A text that runs upwards along a line."""
     return f'<text transform="translate({x} {y}) rotate(-90)" class="small" text-anchor="middle">{escape(text)}</text>'
 
 
 def _fit(text: str, characters: int) -> str:
-    """A text cut to what its place holds."""
+    """A text, shortened to this length."""
     return text if len(text) <= characters else f"{text[: characters - 1]}…"

@@ -1,4 +1,4 @@
-"""What the picture of a site shows, read from the site's rendered Compose files."""
+"""The content of the picture of a site, read from its rendered Compose files."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from stack.core.url import host_port
 from stack.load import document
 
 
 @dataclass(frozen=True)
 class Service:
-    """One service; `networks` and `volumes` hold the names that the engine knows them by, `api` is the API's URL."""
+    """One service; `networks` and `volumes` hold the engine's names, `api` is the API's URL."""
 
     name: str
     image: str
@@ -33,7 +34,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Project:
-    """One Compose file. `short` maps the engine's names to the file's own, `owned` are those that it makes."""
+    """One Compose file. `short` maps the engine's names to the file's own, `owned` are those that it creates."""
 
     path: str
     name: str
@@ -49,8 +50,8 @@ class Project:
 
 @dataclass(frozen=True)
 class Link:
-    """What several services share, by the engine's name: a network, or a volume. `owner` is the folder that makes it,
-    empty where none of the files does."""
+    """A network or volume that several services share, by the engine's name. `owner` is the folder that creates it,
+    empty if none does."""
 
     name: str
     short: str
@@ -90,7 +91,7 @@ def _project(path: str, document: dict[str, Any]) -> Project:
 
 
 def _real(project: str, key: str, declared: dict[str, Any]) -> str:
-    """What the engine calls a network or volume: the name given to it, else the project's with the key."""
+    """The engine's name of a network or volume: the declared name, else that of the project with the key."""
     return str(declared.get("name", f"{project}_{key}"))
 
 
@@ -109,6 +110,5 @@ def _service(name: str, given: dict[str, Any], known: dict[str, dict[str, str]])
 
 
 def _port(port: dict[str, Any]) -> str:
-    """The address of this machine that a published port has."""
-    host = port["host_ip"]
-    return f"[{host}]:{port['published']}" if ":" in host else f"{host}:{port['published']}"
+    """The address at which this machine publishes the port."""
+    return host_port(port["host_ip"], port["published"])

@@ -1,4 +1,4 @@
-"""The site as a profile of Prefect's own, so that `prefect` beside the site, or on a laptop, talks to it."""
+"""A Prefect profile of the site, so that `prefect` on this machine or on a laptop uses the site."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ active = {name}
 
 
 def files(site: Settings) -> list[File]:
-    """The profile; none on a machine that knows no server."""
+    """The profile; none on a machine without a server or its URL."""
     if not is_made(site):
         return []
     head = HEAD.format(url=api_url_here(site), name=_toml(site.SITE))
@@ -32,10 +32,10 @@ def is_made(site: Settings) -> bool:
 
 
 def command(root: Path, site: Settings) -> str:
-    """What a shell is told so that `prefect` uses the profile, in every folder.
+    """The shell command after which `prefect` uses the profile, in every folder.
 
-    The URL once more: `prefect` reads the `.env` of the folder that it is started in, which outdoes a profile, and a
-    site's `.env` has an empty PREFECT_API_URL.
+    It sets the URL as well: `prefect` reads the `.env` of the current folder, which overrides a profile, and the `.env`
+    of a site has an empty PREFECT_API_URL.
     """
     return f"export PREFECT_PROFILES_PATH={shlex.quote(str(root / PATH))} PREFECT_API_URL={api_url_here(site)}"
 
@@ -48,5 +48,5 @@ def _settings(site: Settings) -> dict[str, str]:
 
 
 def _toml(text: str) -> str:
-    """A basic string of TOML: printable text, which JSON writes the same way."""
+    """A basic string of TOML; for printable text it is the same as in JSON."""
     return json.dumps(text, ensure_ascii=False)

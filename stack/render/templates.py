@@ -2,13 +2,18 @@
 
 import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+)
 
-from stack.components.component import Component
 from stack.core import quoting
 from stack.core.errors import SiteError
 from stack.core.repo import REPO
@@ -20,27 +25,20 @@ SUFFIX = ".j2"
 HEADER = "Rendered from templates/{name}: edit .env and run `python render.py`, not this file."
 
 
-def of(component: Component) -> list[str]:
-    """The templates of a component, as paths below templates/."""
-    paths = sorted((ROOT / component.folder).rglob(f"*{SUFFIX}"))
-    return [path.relative_to(ROOT).as_posix() for path in paths if _variant(path) == component.variant]
-
-
-def _variant(path: Path) -> str:
-    """`dind` of compose.dind.yaml.j2; empty for compose.yaml.j2."""
-    return ".".join(path.name.split(".")[1:-2])
-
-
 def target(name: str) -> str:
     """The path of what a template makes, relative to the output folder."""
     return name.removesuffix(SUFFIX)
 
 
 def render(name: str, context: dict[str, Any]) -> str:
-    """The text of one file, parsed once more where its format can be checked."""
+    """The text of one file. YAML and JSON are parsed again as a check."""
     header = HEADER.format(name=name)
     try:
         text = _environment().get_template(name).render(context | {"header": header})
+    except TemplateNotFound as error:
+        raise SiteError(
+            f"templates/{error.name}: this template is missing; bring it back: `git checkout templates/{error.name}`"
+        ) from None
     except TemplateError as error:
         raise SiteError(f"templates/{name}: {error}") from None
     _parse(name, text)
@@ -48,18 +46,20 @@ def render(name: str, context: dict[str, Any]) -> str:
 
 
 def _parse(name: str, text: str) -> None:
-    """YAML and JSON are read back before anything is written; JSON is YAML."""
+    """Refuses what is not YAML before anything is written; JSON is YAML."""
     if not target(name).endswith((".yaml", ".yml", ".json")):
         return
     try:
         yaml.compose(text, LOADER)
     except yaml.YAMLError as error:
-        raise SiteError(f"templates/{name}: what it renders is no YAML: {' '.join(str(error).split())}") from None
+        raise SiteError(f"templates/{name}: its output is not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def _bytecode_cache() -> FileSystemBytecodeCache | None:
-    """Compiling the templates is a third of a render. Whoever could write here could run code as this user, so the
-    folder is nobody else's; none where it cannot be made, in a checkout that is only for reading."""
+    """Keeps compiled templates: compiling takes a third of a render. None if the checkout is read-only.
+
+    The folder is closed to others: who can write here can run code as this user.
+    """
     try:
         COMPILED.mkdir(mode=0o700, parents=True, exist_ok=True)
         COMPILED.chmod(0o700)
@@ -70,7 +70,7 @@ def _bytecode_cache() -> FileSystemBytecodeCache | None:
 
 @cache
 def _environment() -> Environment:
-    # Not HTML: values are escaped for YAML by the two filters below, which every template uses.
+    # The output is YAML and not HTML: every template escapes values with one of the two filters below.
     environment = Environment(
         loader=FileSystemLoader(ROOT),
         bytecode_cache=_bytecode_cache(),

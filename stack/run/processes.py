@@ -11,7 +11,7 @@ from pathlib import Path
 from stack.components import agent
 from stack.components.agent import AGENT
 from stack.components.client import CLIENT
-from stack.components.server import SERVER
+from stack.components.server import SERVER, process_api_url
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
 from stack.core.repo import REPO
@@ -129,7 +129,7 @@ def _tool(name: str) -> str:
 
 
 def _api_url(site: Site) -> str:
-    return site.settings.PREFECT_API_URL or f"http://127.0.0.1:{site.settings.SERVER_PORT}/api"
+    return process_api_url(site.settings)
 
 
 def _wait(site: Site, what: str, url: str) -> None:

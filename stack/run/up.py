@@ -5,9 +5,8 @@ from pathlib import Path
 from stack.components import registry
 from stack.components.all import ALL, WORKERS
 from stack.components.client import CLIENT
-from stack.components.server import SERVER
+from stack.components.server import SERVER, ui_url
 from stack.core.repo import REPO
-from stack.core.urls import bracketed
 from stack.images import flow_images
 from stack.images import names as images
 from stack.images.named import named
@@ -101,8 +100,6 @@ def _say_ui(site: Site) -> None:
         print(f"this machine works for {site.settings.PREFECT_API_URL}")
     if SERVER not in site.components:
         return
-    bind = site.settings.SERVER_BIND
-    host = "localhost" if bind in ("127.0.0.1", "0.0.0.0", "::", "::1") else bracketed(bind)
-    print(f"the UI is at http://{host}:{site.settings.SERVER_PORT}")
+    print(f"the UI is at {ui_url(site.settings)}")
     if site.settings.SERVER_AUTH:
         print("log in with the user:password in PREFECT_API_AUTH_STRING of .env")

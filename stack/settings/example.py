@@ -8,14 +8,14 @@ from typing import Any
 from stack.settings.settings import Section, described
 
 HEAD = """\
-# The one source of a site. Copy it to .env, or let `python render.py` do so: it fills in the secrets.
+# All settings of a site. Copy this file to .env, or run `python render.py`: it makes .env and fills in the secrets.
 # After a change: python render.py, then docker compose up -d in the folders that it names.
-# A value with a space before '#', or with spaces or quotes at its ends, goes into ' or "; a $ is a plain $.
+# Put a value into ' or " if it has a space before '#', or spaces or quotes at its ends; $ has no special meaning.
 """
 PAGE = """\
 # Settings
 
-Everything that `.env` can say, with what holds where it says nothing. `.env.example` has an example of each.
+Every setting of `.env`, with its default. `.env.example` has an example of each.
 
 """
 WIDTH = 110
@@ -53,7 +53,7 @@ def _fields(section: type[Section]) -> Iterator[tuple[str, str, str, str]]:
 
 
 def written(value: Any) -> str:
-    """A default as it stands in `.env`."""
+    """A default as it is written in `.env`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):

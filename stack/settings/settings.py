@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from stack.core.errors import SiteError
-from stack.load.envfile import EnvFile, nearest
+from stack.core.nearest import advice
+from stack.load.envfile import EnvFile
 
 MAX_SHOWN = 200  # characters; a fault is one line, and does not repeat a longer value
 SETTING = "setting"
@@ -146,10 +147,9 @@ class Catalogue:
         value = assignment.value if assignment else ""
         if value and (self.keys[key].secret or len(value) > MAX_SHOWN):
             value = "..."
-        advice = self.keys[key].example if fault.instead is None else fault.instead
-        return f"{env.where(key)}: {key}={value}: {fault.reason}; write for example {key}={advice}"
+        right = self.keys[key].example if fault.instead is None else fault.instead
+        return f"{env.where(key)}: {key}={value}: {fault.reason}; write for example {key}={right}"
 
     def _unknown(self, env: EnvFile, key: str) -> str:
-        close = nearest(key, list(self.keys))
-        advice = f"did you mean {close}?" if close else "delete the line; .env.example lists every setting"
-        return f"{env.where(key)}: {key} is no setting; {advice}"
+        instead = advice(key, self.keys, otherwise="delete the line; .env.example lists every setting")
+        return f"{env.where(key)}: {key} is not a setting; {instead}"

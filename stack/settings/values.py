@@ -1,9 +1,9 @@
-"""The kinds of value a setting can have: each is a type, and the parser that makes it of the text of `.env`.
+"""The kinds of value that a setting can have: each is a type, with the parser that makes it from the text of `.env`.
 
-A parser raises ValueError with the rule that was broken; `stack.components.settings` adds file, line, key, example.
+A parser raises ValueError with the rule that the value breaks; `stack.components.settings` adds file, line, key and
+example.
 """
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Callable
@@ -11,16 +11,18 @@ from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from stack.core.nearest import advice
+
 # Compose project names allow [a-z0-9][a-z0-9_-]*; the name is also a DNS label of the network and part of image
 # and volume names, so the underscore is left out and RFC 1123's 63 characters less the longest suffix are the limit.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-# RFC 1123; the last part is not all digits, so that a mistyped address (10.0.0.256) is no name.
+# RFC 1123; the last part is not all digits, so that a mistyped address (10.0.0.256) is not taken for a name.
 _HOST = re.compile(r"(?=.{1,253}$)(?!(.*\.)?[0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")  # RFC 3986
 _REGISTRY_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
-# Base64 and its URL-safe form: what S3 servers give out, and what JSON and a command line leave as it is.
+# Base64 and its URL-safe form: what S3 servers give out, and what needs no quotes in JSON or on a command line.
 _S3_KEY = re.compile(r"[A-Za-z0-9/+=_.-]{3,128}")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL_KEY = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
@@ -34,7 +36,7 @@ _REGISTRY = r"(?:localhost|\[[0-9a-f:]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)(?::
 _IMAGE = re.compile(rf"(?:(?:{_REGISTRY})/)?{_PATH_PART}(?:/{_PATH_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# What examples and other bundles leave to be filled in, `${NAME}` too: nothing is substituted in .env.
+# Placeholders of examples and other bundles, including `${NAME}`: .env has no substitution.
 _PLACEHOLDER = re.compile(
     r"(?i)(change|replace)[-_ ]?(me|it|this)!?|your[-_ ][a-z_ -]+|<[a-z0-9_ -]+>|\[[a-z0-9_ -]+\]|\$\{\w+\}"
     r"|x{3,}|\*{3,}|\.{3,}|todo|tbd|fixme|password|secret|placeholder|example"
@@ -94,7 +96,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 def _switch(value: str) -> bool:
     word = value.lower()
     if word not in TRUE | FALSE:
-        raise ValueError("this is a switch: true or false")
+        raise ValueError("this must be true or false")
     return word in TRUE
 
 
@@ -108,7 +110,7 @@ def _site_name(value: str) -> str:
 
 def _version(value: str) -> str:
     if not _VERSION.fullmatch(value):
-        raise ValueError("this is no full version of Prefect 3: three numbers, the first of them 3")
+        raise ValueError("this must be a full version of Prefect 3: three numbers, the first of them 3")
     return value
 
 
@@ -122,13 +124,17 @@ def _subnet(value: str) -> str:
         network = ipaddress.IPv4Network("0.0.0.0/0")
     private = any(network.subnet_of(block) for block in _PRIVATE)
     if not private or network.prefixlen > 22:  # four networks of 254 addresses
-        raise ValueError("this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22")
+        raise ValueError(
+            "this must be a private IPv4 network of 1024 addresses or more, ADDRESS/BITS with BITS up to 22"
+        )
     return str(network)
 
 
 def _bind_address(value: str) -> str:
     if _address(value) is None:
-        raise ValueError("this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody")
+        raise ValueError(
+            "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
+        )
     return value
 
 
@@ -149,7 +155,7 @@ def _browser_url(value: str) -> str:
     host = _http_host(value)
     address = _address(host)
     if address is not None and address.is_unspecified:
-        raise ValueError(f"no browser can open {host}; write the name or address under which people open the UI")
+        raise ValueError(f"browsers cannot open {host}; write the name or address at which people open the UI")
     if not urlsplit(value).path.rstrip("/").endswith("/api"):
         raise ValueError("the URL of a Prefect API ends in /api")
     return value.rstrip("/")
@@ -159,13 +165,13 @@ def _http_host(text: str) -> str:
     """The host of an http(s) URL without login, query or fragment; raises ValueError for anything else."""
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or not _URL.fullmatch(text):
-        raise ValueError("this is no URL: it begins with http:// or https:// and names a host")
+        raise ValueError("this is not a URL: it must begin with http:// or https:// and name a host")
     if not _has_good_port(parts):
-        raise ValueError("this is no URL: the port is no number from 1 to 65535")
+        raise ValueError("this is not a URL: the port must be a number from 1 to 65535")
     if parts.username is not None or "?" in text or "#" in text:
-        raise ValueError("a login, a '?' or a '#' has no place in this URL; a login is a setting of its own")
+        raise ValueError("this URL cannot have a login, a '?' or a '#'; a login has its own setting")
     if not _HOST.fullmatch(parts.hostname) and _address(parts.hostname) is None:
-        raise ValueError(f"{parts.hostname} is no host name: letters, digits and hyphens between dots")
+        raise ValueError(f"{parts.hostname} is not a host name: it has letters, digits and hyphens between dots")
     return not_placeholder(parts.hostname)
 
 
@@ -187,7 +193,7 @@ def _login(value: str) -> str:
     if not value:
         return value
     if not (value.isascii() and value.isprintable()):
-        raise ValueError("the API login is printable ASCII: the server compares it as such and answers 500 to others")
+        raise ValueError("the API login must be printable ASCII: the server answers 500 to others")
     user, colon, password = value.partition(":")
     if not (user.strip() and colon and password.strip()):
         raise ValueError("a login is a user name, a colon and a password")
@@ -198,13 +204,13 @@ def _login(value: str) -> str:
 
 def _secret(value: str) -> str:
     if value and not value.strip():
-        raise ValueError(f"a password of spaces alone is a slip; {_OR_MADE}")
+        raise ValueError(f"a password cannot be only spaces; {_OR_MADE}")
     return not_placeholder(value, _OR_MADE)
 
 
 def _host_name(value: str) -> str:
     if not _HOST.fullmatch(value) or value != value.lower():
-        raise ValueError("this is no host name: lower-case letters, digits and hyphens between dots, no address")
+        raise ValueError("this must be a host name: lower-case letters, digits and hyphens between dots; not an IP")
     if _is_loopback_name(value):
         raise ValueError(f"inside a container {value} is the container itself; write a name of its own")
     return not_placeholder(value)
@@ -234,7 +240,7 @@ def _for_bcrypt(text: str) -> str:
     if not text.isprintable():
         raise ValueError("a password of the registry is printable text")
     if len(text.encode()) > BCRYPT_BYTES:
-        raise ValueError(f"a password of the registry has {BCRYPT_BYTES} bytes at most, this one {len(text.encode())}")
+        raise ValueError(f"a password of the registry has at most {BCRYPT_BYTES} bytes, this has {len(text.encode())}")
     return text
 
 
@@ -249,13 +255,13 @@ def _registry_users(value: str) -> dict[str, str]:
 
 
 def _decoded(user: str, password: str) -> str:
-    """The password behind its percent-encoding; a fault names the user and shows nothing of the password."""
+    """The password without its percent-encoding; a fault names the user and does not show the password."""
     try:
         if _PERCENT.search(password):
             raise ValueError("a % is written %25")
         return _for_bcrypt(not_placeholder(unquote(password, errors="strict")))
     except UnicodeDecodeError:
-        raise ValueError(f"{user}: what stands behind % is no UTF-8 text") from None
+        raise ValueError(f"{user}: the bytes behind % are not UTF-8 text") from None
     except ValueError as error:
         raise ValueError(f"{user}: {error}") from None
 
@@ -291,9 +297,9 @@ def _s3_key(value: str) -> str:
 
 def _identifier(value: str) -> str:
     if not _IDENTIFIER.fullmatch(value):
-        raise ValueError("a PostgreSQL name has lower-case letters, digits and _, and begins with no digit")
+        raise ValueError("a PostgreSQL name has lower-case letters, digits and _, and does not begin with a digit")
     if value.startswith("pg_") or value in _OF_POSTGRES:
-        raise ValueError("PostgreSQL keeps this name for itself; choose another")
+        raise ValueError("PostgreSQL reserves this name; choose another")
     return value
 
 
@@ -315,11 +321,11 @@ def _image(value: str) -> str:
     if not _IMAGE.fullmatch(path) and _IMAGE.fullmatch(path.lower()):
         raise ValueError("an image's name is lower case")
     if not _IMAGE.fullmatch(path) or (tag and not _TAG.fullmatch(tag)) or (at and not _DIGEST.fullmatch(digest)):
-        raise ValueError("this is no image reference: NAME:TAG or NAME@sha256:DIGEST")
+        raise ValueError("this must be an image reference: NAME:TAG or NAME@sha256:DIGEST")
     if not tag and not digest:
-        raise ValueError("an image needs its tag: without one it means latest, which is another image every month")
+        raise ValueError("an image needs a tag: without one it means latest, which changes every month")
     if tag == "latest":
-        raise ValueError("latest is another image every month; write the tag you tested")
+        raise ValueError("latest changes every month; write the tag that you tested")
     return value
 
 
@@ -330,18 +336,18 @@ def _file_path(value: str) -> str:
 
 
 def _mounted_path(value: str) -> str:
-    """One that Compose is told of as SOURCE:TARGET."""
+    """A path that Compose files mount, written SOURCE:TARGET."""
     if ":" in value:
-        raise ValueError("a ':' would end the path where it is mounted; give it another name, or a link without one")
+        raise ValueError("a mounted path cannot contain ':'; rename it, or name a link without ':'")
     return _file_path(value)
 
 
 def _installation(value: str) -> str:
-    """A program whose folder's folder is mounted at the same path: that must not be what the worker lives in."""
+    """A program in FOLDER/bin: FOLDER is mounted at the same path, so it must not hide folders of the worker."""
     if value and len(PurePosixPath(_mounted_path(value)).parent.parent.parts) < 3:
         raise ValueError(
-            "the folder above its own would be mounted over the worker's; name the program of an installation that has "
-            "a folder to itself"
+            "the installation would be mounted over folders of the worker; name the program of an installation that "
+            "has a folder of its own"
         )
     return value
 
@@ -376,9 +382,9 @@ def some_of(what: str, known: tuple[str, ...], every: str = "") -> Callable[[str
         words = (*known, every) if every else known
         unknown = [name for name in names if name not in words]
         if unknown:
-            raise ValueError("; ".join(f"there is no {what} {name} ({_advice(name, words)})" for name in unknown))
+            raise ValueError("; ".join(f"there is no {what} {name} ({advice(name, words)})" for name in unknown))
         if every in names and len(names) > 1:
-            raise ValueError(f"{every} already names every {what}; write it alone, or leave it out")
+            raise ValueError(f"{every} already includes every {what}; write it alone, or remove it")
         _once(names, what)
         return [name for name in known if name in names or every in names]
 
@@ -397,12 +403,12 @@ def _words(value: str) -> list[str]:
 
 
 def _options(value: str) -> list[str]:
-    """Words that may have commas in them."""
+    """Words that may contain commas."""
     return value.split()
 
 
 def _by_name(value: str) -> dict[str, str]:
-    """NAME=VALUE, separated by commas; a name has what work pools have in theirs."""
+    """NAME=VALUE, separated by commas; names follow the rule of work pools."""
     return dict(_pairs(value, "an entry", _POOL))
 
 
@@ -413,34 +419,34 @@ _POWERS = {"k": 1, "m": 2, "g": 3}
 
 def _memory(value: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]*[kmg]", value):
-        raise ValueError("this is an amount of memory: a whole number and k, m or g")
+        raise ValueError("memory is written as a whole number and k, m or g")
     if int(value[:-1]) * 1024 ** _POWERS[value[-1]] < MIN_MEMORY:
-        raise ValueError("no engine makes a container with less than 6m")
+        raise ValueError("engines refuse a container with less than 6m")
     return value
 
 
 def _cpus(value: str) -> str:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", value) or float(value) < MIN_CPUS:
-        raise ValueError(f"this is a number of processor cores, such as 2 or 0.5, and {MIN_CPUS} at least")
+        raise ValueError(f"this must be a number of processor cores, such as 2 or 0.5, and at least {MIN_CPUS}")
     return value
 
 
 def _folders(value: str) -> list[str]:
-    """Host folders that containers may mount: absolute, and none that would hand over the machine."""
+    """Host folders that containers may mount: absolute, and not so high that they give away the machine."""
     folders = value.split()
     for folder in folders:
         path = PurePosixPath(folder)
         if not path.is_absolute() or ".." in path.parts or any(sign in folder for sign in ":,"):
-            raise ValueError(f"{folder} is no absolute path of a folder, without '..', ':' and ','")
+            raise ValueError(f"{folder} must be the absolute path of a folder, without '..', ':' and ','")
         if len(path.parts) < 3:
-            raise ValueError(f"{folder} is most of the machine; name a folder below it")
+            raise ValueError(f"{folder} contains most of the machine; name a folder below it")
         if outer := [other for other in folders if PurePosixPath(other) in path.parents]:
-            raise ValueError(f"{folder} lies in {outer[0]}; leave it out")
+            raise ValueError(f"{folder} is inside {outer[0]}; remove it")
     return list(dict.fromkeys(str(PurePosixPath(folder)) for folder in folders))
 
 
 def _image_patterns(value: str) -> list[str]:
-    """NAME, NAME:TAG, NAME@DIGEST or NAME/* for all that is below: what the socket proxy takes."""
+    """NAME, NAME:TAG, NAME@DIGEST or NAME/* for all images below, as the socket proxy reads them."""
     patterns = value.split()
     for pattern in patterns:
         below = pattern.endswith("/*")
@@ -448,13 +454,8 @@ def _image_patterns(value: str) -> list[str]:
         try:
             _image(f"{pattern[:-2]}/x:1" if below else pattern if has_version else f"{pattern}:1")
         except ValueError:
-            raise ValueError(f"{pattern} is no image name, and none with /* at its end for all below it") from None
+            raise ValueError(f"{pattern} is neither an image name nor NAME/* for all images below it") from None
     return patterns
-
-
-def _advice(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known[:-1])} and {known[-1]}"
 
 
 Switch = Annotated[bool, _switch]

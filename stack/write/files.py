@@ -1,4 +1,4 @@
-"""Files as a plan: what shall be written, compared with what is there, written all or not at all."""
+"""Compares planned files with the disk, and writes all of them or none."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ from stack.core.files import CLOSED_FOLDER_MODE, CLOSED_FOLDERS, FOLDER_MODE, Ch
 
 
 def compare(root: Path, plan: list[File], stale: list[str]) -> list[Change]:
-    """What writing the plan below `root` would change; `stale` are paths of an earlier plan that are to go."""
+    """What writing the plan below `root` would change; `stale` are paths of an earlier plan, to be removed."""
     changes = [change for file in plan if (change := _compare_one(root, file))]
     return changes + [
         Change("gone", path, _content(root / path) or b"", is_secret=True) for path in stale if (root / path).is_file()
@@ -19,9 +19,9 @@ def compare(root: Path, plan: list[File], stale: list[str]) -> list[Change]:
 
 
 def write(root: Path, plan: list[File], changes: list[Change]) -> None:
-    """Writes the changed files, all or none: a full disk or a file that cannot be replaced changes nothing.
+    """Writes the changed files, all or none: after a full disk or a file that cannot be replaced, nothing has changed.
 
-    Everything new is on the disk before the first file is replaced, and what was replaced is put back after a fault.
+    All new content is on the disk before the first file is replaced; after a fault, replaced files are put back.
     """
     kinds = {change.path: change.kind for change in changes}
     files = [file for file in plan if kinds.get(file.path, "gone") != "gone"]
@@ -53,7 +53,7 @@ def _compare_one(root: Path, file: File) -> Change | None:
 
 
 def _has_mode(path: Path, mode: int) -> bool:
-    """Whether file and folder are as closed as they were written; the folder is what protects a mounted secret."""
+    """Whether file and folder still have their modes; the folder protects a mounted secret."""
     in_folder = path.parent.name in CLOSED_FOLDERS
     return (path.stat().st_mode & 0o777 == mode) and (
         not in_folder or path.parent.stat().st_mode & 0o777 == CLOSED_FOLDER_MODE
@@ -66,7 +66,7 @@ def _content(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None  # `_refuse_unwritable` names a directory or a file that is in the way
     except OSError as error:
-        raise SiteError(f"{path}: cannot be read ({error.strerror}); mend its owner or mode") from None
+        raise SiteError(f"{path}: cannot be read ({error.strerror}); correct its owner or mode") from None
 
 
 def _refuse_unwritable(root: Path, files: list[File]) -> None:
@@ -78,7 +78,7 @@ def _refuse_unwritable(root: Path, files: list[File]) -> None:
 def _obstacles(root: Path, file: File) -> Iterator[str]:
     target = root / file.path
     if target.is_dir():
-        # An engine makes one where a file that it shall mount is missing.
+        # An engine makes one if a file that it should mount is missing.
         yield f"{target}: a directory is in the way of a file; move it away"
     parent = target.parent
     while not parent.exists():
@@ -86,7 +86,7 @@ def _obstacles(root: Path, file: File) -> Iterator[str]:
     if not parent.is_dir():
         yield f"{parent}: a file is in the way of a folder; move it away, or choose another --output"
     elif not os.access(parent, os.W_OK | os.X_OK):
-        yield f"{parent}: cannot be written by this user; mend its owner or mode, or choose another --output"
+        yield f"{parent}: cannot be written by this user; correct its owner or mode, or choose another --output"
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def _refused(target: Path) -> Iterator[None]:
 
 
 def _stage(target: Path, file: File, leftovers: ExitStack) -> Path:
-    """The content in a temporary file beside its target."""
+    """Writes the content into a temporary file beside its target."""
     with _refused(target):
         _make_folder(target.parent, leftovers)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -111,7 +111,7 @@ def _stage(target: Path, file: File, leftovers: ExitStack) -> Path:
 
 
 def _make_folder(folder: Path, leftovers: ExitStack) -> None:
-    """Folders that are new and stay empty are removed with the temporary files."""
+    """Makes the folder; new folders that stay empty are removed with the temporary files."""
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         if not missing.exists():  # `new/..` is there as soon as `new` is
             missing.mkdir()
@@ -122,7 +122,7 @@ def _make_folder(folder: Path, leftovers: ExitStack) -> None:
 
 
 def _keep(target: Path, leftovers: ExitStack) -> Path | None:
-    """A second name of the file that is there now: should it be put back, mode and time are the old ones too."""
+    """A second name (hard link) of the present file: if it is put back, it has its old mode and time."""
     if not os.path.lexists(target):
         return None
     with _refused(target):

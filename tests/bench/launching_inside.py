@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from flows.containers.engine import connect
-from flows.containers.launch import Launch
-from flows.containers.schema import DockerParams
-from flows.containers.site_env import read_site_env
-from flows.launching.run_identity import RunIdentity
+from launchers.containers.engine import connect
+from launchers.containers.launch import Launch
+from launchers.containers.schema import DockerParams
+from launchers.containers.site_env import read_site_env
+from launchers.launching.run_identity import RunIdentity
 
 logger = logging.getLogger("launch")
 PARAMS = {"io_parameters": {"uid_retrieve": "", "uid_save": ""}}

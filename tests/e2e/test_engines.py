@@ -106,7 +106,7 @@ def launch_as_a_process(site: SiteUnderTest, folder: Path) -> dict[str, Any]:
         "command": "python /app/pca.py",
         "volumes": [f"{results}:/app/results"],
     }
-    imports = "import json, sys; from flows.containers.docker_flows import launch_docker"
+    imports = "import json, sys; from launchers.containers.docker_flows import launch_docker"
     code = f"{imports}; launch_docker(json.loads(sys.argv[1]))"
     environment = running.environment(
         PYTHONPATH=str(sites.REPO / "client"),

@@ -186,7 +186,7 @@ class TestBecomingTrusted:
     def test_up_says_what_to_do_about_a_port_that_is_taken(self, registry: Registry, site_factory: SiteFactory) -> None:
         other = site_factory(COMPONENTS="registry", REGISTRY_HOST=NAME, REGISTRY_PORT=registry.port)
         done = other.render("up", check=False)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert (
             "port is already allocated; stop the program that uses this port, or set another in .env; " in done.stderr
         )
@@ -234,7 +234,7 @@ class TestBecomingTrusted:
         finally:
             replace_in_hosts(line, ours)
         assert (done.returncode, done.stderr) == (
-            1,
+            2,
             f"{NAME} resolves to 127.0.0.1, for which Docker does not check the certificate; "
             "take it out of /etc/hosts, then run `make trust-registry` as root\n",
         )

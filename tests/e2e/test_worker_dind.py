@@ -150,7 +150,7 @@ def test_what_the_engine_may_not_be_asked_fails_the_run_and_says_so(dind: Dind) 
     run = running.start(dind.site, "weather/weather_dind", job_variables={"volumes": ["/run/dind:/engine"]})
     (state,) = running.ended(dind.site, run)
     assert state["type"] == "CRASHED"
-    assert "'/run/dind' lies outside the allowed host paths" in state["message"]
+    assert "'/run/dind' is outside the allowed host paths" in state["message"]
 
 
 def test_only_a_certificate_of_the_sites_own_opens_the_engine(dind: Dind) -> None:

@@ -154,7 +154,7 @@ def running_server(home: Path, port: int, host: str = LOOPBACK, **more: str) -> 
     home.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
-        str(ROOT / "server/small_server.py"),
+        str(ROOT / "server/sqlite_server.py"),
         "server",
         "start",
         "--host",

@@ -89,7 +89,7 @@ class Laboratory:
         self.folder.write("registration.yaml", registration)
         self.folder.write("parent.yaml", _deployments(ROOT / "client", [_parent()]))
         self.folder.write("steps.yaml", _deployments(self.path, [_child(name) for name in CHILDREN]))
-        (self.path / "flows" / "parent").symlink_to(ROOT / "client" / "flows" / "parent")
+        (self.path / "launchers").symlink_to(ROOT / "client" / "launchers")
         self.folder.states()
 
     def configure(self, **more: Any) -> None:
@@ -196,7 +196,7 @@ def _deployments(directory: Path, entries: list[dict[str, Any]]) -> str:
 
 
 def _parent() -> dict[str, Any]:
-    entrypoint = "flows/parent/parent_flow.py:launch_parent_flow"
+    entrypoint = "launchers/parent/parent_flow.py:launch_parent_flow"
     return {"name": "launch_parent_flow", "entrypoint": entrypoint, "work_pool": {"name": "parents"}}
 
 

@@ -34,7 +34,7 @@ def environments(server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
     folder.write("pool.json", folder.pool_template())
     folder.write("registration.yaml", {"owner": "conda", "pools": [pool()], "deployments": ["prefect.yaml"]})
     folder.write("prefect.yaml", deployment())
-    (folder.path / "flows").symlink_to(ROOT / "client" / "flows")
+    (folder.path / "launchers").symlink_to(ROOT / "client" / "launchers")
     folder.states()
     made = Environments(folder, make_root(folder.path / "root", "lab"))
     with folder.worker(POOL, "worker.log", CONDA_EXE=str(made.conda), SITE_WORK_DIR=str(folder.path / "work")):
@@ -46,7 +46,7 @@ def pool() -> dict[str, str]:
 
 
 def deployment() -> dict[str, Any]:
-    entrypoint = "flows/conda_envs/conda_flows.py:launch_conda"
+    entrypoint = "launchers/conda_envs/conda_flows.py:launch_conda"
     entry = {"name": "launch_conda", "entrypoint": entrypoint, "work_pool": {"name": POOL}}
     step = {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT / "client")}}
     return {"pull": [step], "deployments": [entry]}

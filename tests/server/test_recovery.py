@@ -19,10 +19,10 @@ import httpx
 import pytest
 from recovery.server import Server
 from recovery.verdict import Again
-from service.rest import Rest, RestEnv
+from site_service.rest import Rest, RestEnv
 
+from tests.server.conftest import ROOT, free_port, process, running_server
 from tests.server.conftest import Server as RunningServer
-from tests.server.conftest import free_port, process, running_server
 
 POOL = "lost_pool"
 LOGIN = "admin:the-login"
@@ -30,6 +30,8 @@ LOGIN = "admin:the-login"
 IMPATIENT = {"RECOVERY_PATIENCE": "20", "RECOVERY_INTERVAL": "1", "MAX_CRASH_RETRIES": "2"}
 LONG_SECONDS = 300
 OUTAGE_SECONDS, BACK_SECONDS = 20, 3
+# Where it is found, and what it shares with the reaper.
+OWN_PATH = {"PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("server", "images/prefect"))}
 REPORTED = "Flow run infrastructure exited with non-zero status code 137."
 STUCK, ALIVE, DEAD = "", "ProcessWorker alive", "ProcessWorker dead"
 
@@ -147,7 +149,7 @@ def prepared(server: RunningServer) -> Site:
 def recovery(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The recovery as a service; its log."""
     folder = tmp_path_factory.mktemp("service")
-    env = site.server.environment | IMPATIENT | {"RECOVERY_HEALTH_FILE": str(folder / "healthy")}
+    env = site.server.environment | OWN_PATH | IMPATIENT | {"RECOVERY_HEALTH_FILE": str(folder / "healthy")}
     with process([sys.executable, "-m", "recovery"], env, folder / "log"):
         yield folder / "log"
 
@@ -302,7 +304,7 @@ def test_a_server_that_is_away_makes_nobody_dead(site: Site, runs: dict[str, str
 
 
 def test_a_wrong_login_is_told_and_the_service_goes_on_trying(site: Site, tmp_path: Path) -> None:
-    env = site.server.environment | IMPATIENT | {"PREFECT_API_AUTH_STRING": "admin:wrong"}
+    env = site.server.environment | OWN_PATH | IMPATIENT | {"PREFECT_API_AUTH_STRING": "admin:wrong"}
     with process([sys.executable, "-m", "recovery"], env, tmp_path / "log") as service:
         told = f"the API at {site.server.url}/flow_runs/filter refused the login: correct PREFECT_API_AUTH_STRING"
         until(lambda: (tmp_path / "log").read_text().count(told) > 1, tmp_path / "log")
@@ -311,11 +313,10 @@ def test_a_wrong_login_is_told_and_the_service_goes_on_trying(site: Site, tmp_pa
 
 def test_a_service_without_an_api_says_so_and_ends(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    root = Path(__file__).parents[2] / "client"
     done = subprocess.run(
         [sys.executable, "-m", "recovery"],
         cwd=tmp_path,
-        env=environ | {"PYTHONPATH": str(root)},
+        env=environ | OWN_PATH,
         capture_output=True,
         text=True,
         check=False,

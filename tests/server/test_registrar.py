@@ -383,7 +383,7 @@ def test_faults_that_only_the_server_knows_are_named_before_anything_is_made(
         f"pool {name}-2: type: 'procces' is unknown here; name a base_job_template, or install its package",
         f"deployment {name}/a: work_pool.name: there is no pool 'no-such-pool'; add it to pools",
         f"deployment {name}/b: work_pool.job_variables.evn: the pool {name}-3 has no such variable; "
-        "did you mean 'env'?",
+        "did you mean 'env'? (known: command, env, labels, name, stream_output, working_dir)",
         f"deployment {name}/c: parameters: there is no variable 'no_such'; run: prefect variable set no_such VALUE",
     ]
     assert everything(server) == before

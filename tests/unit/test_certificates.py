@@ -118,7 +118,7 @@ class TestKeeping:
         [
             (NAMES[:2], SERVER, "the old one was for registry, localhost, 127.0.0.1"),
             ((*NAMES, "::1"), SERVER, "the old one was for registry, localhost, 127.0.0.1"),
-            (NAMES, CLIENT, "the old one was for no client"),
+            (NAMES, CLIENT, "the old one was not for a client"),
         ],
     )
     def test_what_it_is_for_changed(
@@ -214,7 +214,7 @@ class TestFiles:
         with pytest.raises(SiteError) as refused:
             Authority(tmp_path, "als").issue("registry", "tls", NAMES, SERVER)
         assert refused.value.faults == (
-            f"{tmp_path}/.site/ca/ca.key: cannot be read (Is a directory); mend its owner or mode",
+            f"{tmp_path}/.site/ca/ca.key: cannot be read (Is a directory); correct its owner or mode",
         )
 
     def of(self, authority: Authority, root: Path) -> list[File]:

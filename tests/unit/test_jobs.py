@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from flows.parent.catalogue import Algorithm, read_catalogue
-from flows.parent.job_config import JobConfig, read_job_config
-from flows.parent.routing import ENVIRONMENTS, Route, route
+from launchers.parent.catalogue import Algorithm, read_catalogue
+from launchers.parent.job_config import JobConfig, read_job_config
+from launchers.parent.routing import ENVIRONMENTS, Route, route
 
 from stack.cli import main
 from stack.components.all import SETTINGS
@@ -113,7 +113,7 @@ algorithms:
   b: {image_name: x, image_tag: 1.4, tasks: {train: ../b.py}}
   c: {memory: lots}
 """
-    assert render(tmp_path, catalogue=wrong) == 1
+    assert render(tmp_path, catalogue=wrong) == 2
     path = tmp_path / "catalogue.yml"
     known = "conda_env, cpus, folder, gpus, image_name, image_tag, memory, tasks"
     assert capsys.readouterr().err.splitlines() == [
@@ -121,7 +121,7 @@ algorithms:
         f"{path}: algorithms.b.image_tag: should be a valid string, and is 1.4; put it in quotes",
         f"{path}: algorithms.b.tasks.train: '../b.py' is no path below the algorithm's folder: write for example "
         "train.py",
-        f"{path}: algorithms.c.memory: 'lots' is no size: write a number and k, m or g, for example 512m",
+        f"{path}: algorithms.c.memory: 'lots' is not a size: write a number and k, m or g, for example 512m",
         f"{path}: algorithms.c.tasks: is missing",
     ]
 

@@ -236,7 +236,7 @@ def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> 
 def test_what_cannot_be_is_refused(text: str, fault: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / ".env").write_text(text, encoding="utf-8")
     before = tree(tmp_path)
-    assert main(["--output", str(tmp_path)]) == 1
+    assert main(["--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err.splitlines() == [fault]
     assert tree(tmp_path) == before
 

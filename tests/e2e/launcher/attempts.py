@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.containers.engine import Engine
-from flows.containers.launch import Launch
-from flows.containers.schema import DockerParams
-from flows.containers.site_env import SiteEnv, read_site_env
-from flows.launching.errors import LaunchError
-from flows.launching.run_identity import RunIdentity
+from launchers.containers.engine import Engine
+from launchers.containers.launch import Launch
+from launchers.containers.schema import DockerParams
+from launchers.containers.site_env import SiteEnv, read_site_env
+from launchers.launching.errors import LaunchError
+from launchers.launching.run_identity import RunIdentity
 
 from tests import sites
 from tests.e2e.launcher.places import CLIENT, Place
+
+REAPER_PATH = [str(CLIENT.parent / folder) for folder in ("worker-docker", "client", "images/prefect")]
 
 
 @dataclass(frozen=True)
@@ -129,4 +131,4 @@ def a_site(folder: Path, place: Place) -> Iterator[Site]:
 
 def reaper_environ(site: Site, api_url: str) -> dict[str, str]:
     """What the reaper beside the site's worker has in its environment."""
-    return {**os.environ, **site.environ, "PREFECT_API_URL": api_url, "PYTHONPATH": str(CLIENT)}
+    return {**os.environ, **site.environ, "PREFECT_API_URL": api_url, "PYTHONPATH": os.pathsep.join(REAPER_PATH)}

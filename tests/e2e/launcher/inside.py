@@ -8,12 +8,12 @@ import os
 import sys
 import uuid
 
-from flows.containers.engine import connect
-from flows.containers.launch import Launch
-from flows.containers.schema import DockerParams
-from flows.containers.site_env import read_site_env
-from flows.launching.errors import LaunchError
-from flows.launching.run_identity import RunIdentity
+from launchers.containers.engine import connect
+from launchers.containers.launch import Launch
+from launchers.containers.schema import DockerParams, Volume
+from launchers.containers.site_env import read_site_env
+from launchers.launching.errors import LaunchError
+from launchers.launching.run_identity import RunIdentity
 
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -21,7 +21,7 @@ params = DockerParams(
     image_name=os.environ["IMAGE_NAME"],
     image_tag=os.environ["IMAGE_TAG"],
     command=sys.argv[1:],
-    volumes=os.environ["VOLUMES"].split(),
+    volumes=[Volume(text) for text in os.environ["VOLUMES"].split()],
 )
 try:
     with connect() as engine:

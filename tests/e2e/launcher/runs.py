@@ -15,7 +15,7 @@ from tests.e2e.launcher.attempts import Site
 from tests.e2e.launcher.places import CLIENT, wait_until
 from tests.server.conftest import Server
 
-ENTRYPOINT = "flows/containers/docker_flows.py:launch_docker"
+ENTRYPOINT = "launchers/containers/docker_flows.py:launch_docker"
 
 
 @dataclass

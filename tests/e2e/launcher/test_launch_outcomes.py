@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from flows.launching.run_identity import RunIdentity
+from launchers.launching.run_identity import RunIdentity
 
 from tests.e2e.launcher.attempts import Site
 from tests.e2e.launcher.places import Place

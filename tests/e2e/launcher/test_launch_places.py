@@ -64,7 +64,7 @@ def inside(site: Site, site_images: None, request: pytest.FixtureRequest) -> Ite
 def prepared(site: Site) -> Iterator[Inside]:
     """A volume, and the flows where the engine sees them."""
     published = site.work.parent / "published"
-    shutil.copytree(CLIENT / "flows", published / "flows")
+    shutil.copytree(CLIENT / "launchers", published / "launchers")
     shutil.copy(HERE / "inside.py", published)
     (published / "work").mkdir()
     volume = f"t{secrets.token_hex(4)}"

@@ -120,7 +120,7 @@ def test_wrong_parameters_fail_the_run_with_what_to_write(docker_site: Site, run
     here = runs(docker_site)
     state = here.carry_out(here.create("true", memory="lots"))
     assert state["type"] == "FAILED"
-    assert "'lots' is no size: write a number and k, m or g, for example 512m" in state["message"]
+    assert "'lots' is not a size: write a number and k, m or g, for example 512m" in state["message"]
 
 
 @pytest.fixture

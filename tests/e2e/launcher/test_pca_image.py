@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flows.launching.run_identity import RunIdentity
+from launchers.launching.run_identity import RunIdentity
 
 from stack.components.all import SETTINGS
 from stack.images import names

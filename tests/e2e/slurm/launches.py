@@ -51,10 +51,14 @@ class Launches:
         self.folder.write("registration.yaml", {"owner": "slurm", "pools": pools, "deployments": files})
         for name, directory in DIRECTORIES.items():
             self.folder.write(f"{name}.yaml", _deployment(name, directory))
-        (self.folder.path / "flows").symlink_to(ROOT / "client" / "flows")
+        (self.folder.path / "launchers").symlink_to(ROOT / "client" / "launchers")
         self.folder.states()
         self.node.run(f"mkdir -p {SITE} {HOME}/code && chmod 755 {HOME}", user="root")
-        for source in (ROOT / "client" / "flows", ROOT / "agent" / "process_worker.py", self.folder.path / "pool.json"):
+        for source in (
+            ROOT / "client" / "launchers",
+            ROOT / "agent" / "process_worker.py",
+            self.folder.path / "pool.json",
+        ):
             checked("docker", "cp", str(source), f"{self.node.container}:{SITE}")
         self.node.run(f"chmod -R a+rX {SITE} && chown {USER} {HOME}/code", user="root")
 
@@ -92,7 +96,7 @@ class Launches:
 
 def _deployment(name: str, directory: str) -> str:
     step = {"prefect.deployments.steps.set_working_directory": {"directory": directory}}
-    entrypoint = "flows/slurm_jobs/slurm_flows.py:launch_slurm"
+    entrypoint = "launchers/slurm_jobs/slurm_flows.py:launch_slurm"
     pool = {"name": name, "job_variables": COMMANDS.get(name, {})}
     entry = {"name": name, "entrypoint": entrypoint, "work_pool": pool}
     return yaml.safe_dump({"pull": [step], "deployments": [entry]})

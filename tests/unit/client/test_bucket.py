@@ -1,9 +1,12 @@
 """Flow code for a bucket, as far as it can be seen without one; the rest is tests/e2e/test_storage.py."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from registrar import block, bucket, deployment_file
+from registrar.moved import MOVED
 from registrar.registration import Block, Push
 
 LOGIN = Block(type="aws-credentials", name="login", values={"aws_access_key_id": "a", "aws_secret_access_key": "b"})
@@ -26,17 +29,19 @@ class TestVersion:
         (tmp_path / "flows" / "sub" / "b.py").write_text("b")
         return tmp_path / "flows"
 
-    def test_is_of_the_content_alone(self, source: Path) -> None:
-        before = bucket.version(source)
+    def test_is_of_the_content_alone(self, source: Path, tmp_path: Path) -> None:
+        before = bucket.version(push(source))
         (source / "__pycache__").mkdir()
         (source / "__pycache__" / "a.pyc").write_text("cached")
         (source / "a.py").touch()
-        assert bucket.version(source.rename(source.with_name("elsewhere"))) == before
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        assert bucket.version(push(source.rename(elsewhere / "flows"))) == before
         assert len(before) == 12
 
     @pytest.mark.parametrize("change", ["content", "name", "gone", "boundary"])
     def test_changes_with_it(self, source: Path, change: str) -> None:
-        before = bucket.version(source)
+        before = bucket.version(push(source))
         if change == "content":
             (source / "a.py").write_text("A")
         elif change == "name":
@@ -46,7 +51,7 @@ class TestVersion:
         else:
             (source / "a.py").rename(source / "a.p")
             (source / "a.p").write_text("ya")
-        assert bucket.version(source) != before
+        assert bucket.version(push(source)) != before
 
     def test_deployment_files_may_name_it(self, source: Path, tmp_path: Path) -> None:
         file = tmp_path / "prefect.yaml"
@@ -55,7 +60,7 @@ class TestVersion:
         )
         file.write_text(text + "work_pool: {name: p}}\n")
         [read] = deployment_file.read(file, bucket.environment(push(source)))
-        assert read.version == bucket.version(source)
+        assert read.version == bucket.version(push(source))
 
 
 def test_what_a_push_lacks_is_named(tmp_path: Path) -> None:
@@ -87,3 +92,34 @@ class TestBlockThatNamesAnother:
         both = [wrong, results()]
         assert list(block.check(both[1], both)) == []
         assert len(list(block.check(both[0], both))) == 1
+
+
+class FakeS3:
+    """What the push asks of an S3 client, from memory."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.objects = dict.fromkeys(keys, b"")
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803  # S3's names
+        return [{"Contents": [{"Key": key} for key in list(self.objects) if key.startswith(Prefix)]}]
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+        self.objects[Key] = Body
+
+
+def test_an_old_version_gets_redirects_to_the_files_that_it_has(tmp_path: Path) -> None:
+    """A job variable that asks for it goes with a deployment that names the new entry point."""
+    old, new, mine = "flows/0123456789ab", "flows/ba9876543210", "flows/00000000000a"
+    before = [f"{old}/{path}" for path in MOVED]
+    after = [f"{new}/{path}" for path in [*MOVED, *MOVED.values()]]
+    s3 = FakeS3([*before, *after, f"{mine}/flows/mine.py"])
+    bucket.redirect(s3, push(tmp_path / "flows"))
+    added = set(s3.objects) - {*before, *after, f"{mine}/flows/mine.py"}
+    assert added == {f"{old}/{path}" for path in MOVED.values()}
+    assert b"from flows.parent.parent_flow import *" in s3.objects[f"{old}/launchers/parent/parent_flow.py"]
+    bucket.redirect(s3, push(tmp_path / "flows"))
+    assert set(s3.objects) - {*before, *after, f"{mine}/flows/mine.py"} == added

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from registrar import register
 from registrar.errors import RegistrarError
+from registrar.moved import MOVED
 from registrar.registration import Registration
 
 FLOW = """
@@ -70,7 +71,7 @@ def test_blocks_are_checked_against_their_types_and_no_value_is_told() -> None:
         {"type": "docker-registry-credentials", "name": "e", "values": {"username": "u"}},
         {"type": "registrar-record", "name": "f"},
     ]
-    assert [line.partition("; known:")[0] for line in faults(blocks=blocks)] == [
+    assert [line.partition(" (known:")[0] for line in faults(blocks=blocks)] == [
         "block local-file-sytem/a: type: unknown block type; did you mean 'local-file-system'?",
         "block local-file-system/b: values.basepat: unknown key; did you mean 'basepath'?",
         "block local-file-system/c: values: expected str, bytes or os.PathLike object, not list",
@@ -122,11 +123,19 @@ def test_entrypoints_are_checked() -> None:
     ]
 
 
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_an_entrypoint_that_has_moved_is_named_with_its_new_place(old: str, new: str) -> None:
+    assert load_faults({"entrypoint": f"{old}:launch"}, {"entrypoint": f"./{old}:launch"}) == [
+        f"deployment a: entrypoint: {old}:launch: this flow has moved; write {new}:launch",
+        f"deployment a: entrypoint: ./{old}:launch: this flow has moved; write {new}:launch",
+    ]
+
+
 def test_a_flow_may_import_what_only_its_workers_have() -> None:
     Path("count.py").write_text("import no_such_package\n" + FLOW)
     write({"entrypoint": "count.py:count", "parameters": {"day": 2}})
     assert faults(deployments=["prefect.yaml"]) == [
-        "deployment count/a: parameters.day: the flow has no such parameter; did you mean 'days'?"
+        "deployment count/a: parameters.day: the flow has no such parameter; did you mean 'days'? (known: days, names)"
     ]
 
 
@@ -139,7 +148,8 @@ def test_parameters_are_checked_against_the_flow() -> None:
         {"name": "e", "entrypoint": "count.py:count", "parameters": {"days": "x"}, "enforce_parameter_schema": False},
     )
     assert faults(deployments=["prefect.yaml"]) == [
-        "deployment count/a: parameters.dyas: the flow has no such parameter; did you mean 'days'?",
+        "deployment count/a: parameters.dyas: the flow has no such parameter; did you mean 'days'? "
+        "(known: days, names)",
         "deployment count/b: parameters: days: 'two' is not of type 'integer'",
         "deployment count/b: parameters: names[0]: 1 is not of type 'string'",
         "deployment count/c: schedules[0].parameters: names: 4 is not of type 'array'",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from registrar import publish
 from registrar.errors import RegistrarError
+from registrar.moved import MOVED
 from registrar.registration import Publish
 
 
@@ -129,4 +130,61 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
     assert publish.main([str(tmp_path / "none"), str(tmp_path / "target")]) == 1
     assert capsys.readouterr().err == f"publish.source: {tmp_path / 'none'}: no such folder\n"
     assert publish.main([]) == 2
-    assert capsys.readouterr().err == "usage: python -m registrar.publish SOURCE TARGET\n"
+    assert capsys.readouterr().err == "usage: python -m registrar.publish SOURCE TARGET [BESIDE ...]\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Publish:
+    """A user's flows and the launchers of this repo; as in the images, the second target is a link into the first."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "mine.py").write_text("mine = 1\n")
+    (tmp_path / "launchers").symlink_to(Path(__file__).parents[3] / "client" / "launchers")
+    (tmp_path / "srv").mkdir()
+    (tmp_path / "srv" / "launchers").symlink_to("flows/.launchers")
+    return Publish(source=str(tmp_path / "flows"), beside=["launchers"], target=str(tmp_path / "srv" / "flows"))
+
+
+def test_what_is_beside_the_source_is_published_beside_the_target(site: Publish) -> None:
+    publish.apply(site)
+    target = Path(site.target)
+    assert (target / "mine.py").read_text() == "mine = 1\n"
+    assert (target.parent / "launchers" / "parent" / "parent_flow.py").is_file()
+    assert (target / ".launchers" / "parent" / "parent_flow.py").is_file()
+    assert publish.apply(site).state == "left"
+
+
+def test_the_folders_of_before_the_move_go_and_their_entry_points_stay(site: Publish) -> None:
+    old = Path(site.target, "parent")
+    old.mkdir(parents=True)
+    (old / "parent_flow.py").write_text("old\n")
+    (old / "conduct.py").write_text("old\n")
+    publish.apply(site)
+    assert {str(path.relative_to(site.target)) for path in Path(site.target).rglob("*.py")} >= set(OLD)
+    assert not (old / "conduct.py").exists()
+
+
+OLD = {path.removeprefix("flows/") for path in MOVED}
+
+
+@pytest.mark.parametrize("path", sorted(MOVED))
+def test_a_redirect_gives_the_flow_that_has_moved(site: Publish, path: str) -> None:
+    publish.apply(site)
+    srv = Path(site.target).parent
+    code = f"import runpy; print(*runpy.run_path({path!r}))"
+    env = {"PYTHONPATH": str(srv), "PREFECT_HOME": str(srv / "home")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=srv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"launch_conda", "launch_docker", "launch_parent_flow", "launch_slurm"} & set(done.stdout.split())
+
+
+def test_a_file_of_the_users_at_an_old_place_is_left_there(site: Publish) -> None:
+    own = Path(site.source, "parent", "parent_flow.py")
+    own.parent.mkdir()
+    own.write_text("mine = 2\n")
+    publish.apply(site)
+    assert Path(site.target, "parent", "parent_flow.py").read_text() == "mine = 2\n"
+
+
+def test_a_missing_folder_beside_the_source_is_named(site: Publish) -> None:
+    lacking = site.model_copy(update={"beside": ["launcher"]})
+    assert list(publish.check(lacking)) == [f"publish.beside: {Path(site.source).parent / 'launcher'}: no such folder"]

@@ -68,30 +68,32 @@ def test_every_fault_is_named_at_once() -> None:
         "owner: should match pattern '^[a-z0-9]+(-[a-z0-9]+)*$', and is 'Site!'",
         "pools[0].type: is missing",
         "pools[0].concurrency_limit: should be greater than or equal to 0, and is -1",
-        "pools[0].typ: unknown key; did you mean 'type'?",
+        "pools[0].typ: unknown key; did you mean 'type'? (known: "
+        "base_job_template, concurrency_limit, description, name, type)",
         "pools[1].name: should have at least 1 character, and is ''",
-        "pools[1].type: should be a valid string, and is 5",
+        "pools[1].type: should be a valid string, and is 5; put it in quotes",
         "concurrency_limits[0].limit: should be a valid integer, and is '4'",
         "blocks: should be a valid list, and is {}",
         "deployments: should be a valid list, and is 'prefect.yaml'",
-        "pubish: unknown key; did you mean 'publish'?",
+        "pubish: unknown key; did you mean 'publish'? (known: blocks, concurrency_limits, deployments, owner, pools, "
+        "publish, push)",
     ]
 
 
 def test_an_unknown_key_like_no_other_lists_the_known_ones() -> None:
     assert registration_faults("publish: {source: a, target: b, zzz: c}") == [
-        "publish.zzz: unknown key; known: source, target"
+        "publish.zzz: unknown key (known: beside, source, target)"
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[]", "is no mapping of keys to values"),
-        ("", "is no mapping of keys to values"),
+        ("[]", "must be a mapping of keys to values"),
+        ("", "must be a mapping of keys to values"),
         ("{", "line 1: expected the node content, but found '<stream end>'"),
-        ("pools: []\npools: []\n", "line 1: the key 'pools' stands twice"),
-        ("pools: [{name: a, name: b, type: process}]", "line 1: the key 'name' stands twice"),
+        ("pools: []\npools: []\n", "line 1: the key 'pools' appears twice"),
+        ("pools: [{name: a, name: b, type: process}]", "line 1: the key 'name' appears twice"),
         ("owner: '{{ $NO_SUCH }}'", "{{ $NO_SUCH }}: the environment has no variable NO_SUCH"),
         ("owner: !!python/name:os.system", "line 1: could not determine a constructor"),
     ],
@@ -153,13 +155,14 @@ def test_keys_that_prefect_would_ignore_are_refused() -> None:
     assert deployment_faults(text) == [
         "deployments[0].entrypoint: is missing",
         "deployments[0].work_pool.name: is missing",
-        "deployments[0].work_pool.nam: unknown key; did you mean 'name'?",
+        "deployments[0].work_pool.nam: unknown key; did you mean 'name'? (known: job_variables, name, work_queue_name)",
         "deployments[0].tags: should be a valid list, and is 'x'",
         "deployments[0].concurrency_limit.limit: is missing",
-        "deployments[0].concurrency_limit.limt: unknown key; did you mean 'limit'?",
+        "deployments[0].concurrency_limit.limt: unknown key; did you mean 'limit'? (known: "
+        "collision_strategy, grace_period_seconds, limit)",
         "deployments[0].entrypoit: unknown key; did you mean 'entrypoint'?",
         "deployments[0].schedule: unknown key; did you mean 'schedules'?",
-        "pul: unknown key; did you mean 'pull'?",
+        "pul: unknown key; did you mean 'pull'? (known: build, deployments, name, prefect-version, pull, push)",
     ]
 
 
@@ -180,7 +183,11 @@ def test_keys_that_prefect_would_ignore_are_refused() -> None:
             "{cron: '0 6 * * *', timezone: Mars/Base}",
             ': cron: Invalid timezone: "Mars/Base" (specify in IANA tzdata format, for example, America/New_York)',
         ),
-        ("{cron: '0 6 * * *', time_zone: UTC}", ".time_zone: unknown key; did you mean 'timezone'?"),
+        (
+            "{cron: '0 6 * * *', time_zone: UTC}",
+            ".time_zone: unknown key; did you mean 'timezone'? (known: active, "
+            "anchor_date, cron, day_or, interval, parameters, replaces, rrule, slug, timezone)",
+        ),
     ],
 )
 def test_a_bad_schedule_says_why(text: str, fault: str) -> None:

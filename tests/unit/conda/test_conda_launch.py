@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 import yaml
-from flows.conda_envs.launch import Launch, script_environ, work_dir
-from flows.conda_envs.manager import Manager
-from flows.conda_envs.process import MARK, end_processes_of
-from flows.conda_envs.schema import CondaParams
-from flows.launching.errors import LaunchError
-from flows.launching.run_identity import RunIdentity
+from launchers.conda_envs.launch import Launch, script_environ, work_dir
+from launchers.conda_envs.manager import Manager
+from launchers.conda_envs.process import MARK, end_processes_of
+from launchers.conda_envs.schema import CondaParams
+from launchers.launching.errors import LaunchError
+from launchers.launching.run_identity import RunIdentity
 
 from tests.conda_stand_in import make_root
 
@@ -171,7 +171,7 @@ def test_a_launch_that_is_broken_off_ends_all_that_it_started(laboratory: Labora
     flow = (
         "import logging, signal, sys\nlogging.basicConfig(level=20, stream=sys.stdout)\n"
         "def end(*_): raise SystemExit(5)\nsignal.signal(signal.SIGTERM, end)\n"
-        "from flows.conda_envs.launch import Launch, Manager, CondaParams, RunIdentity\n"
+        "from launchers.conda_envs.launch import Launch, Manager, CondaParams, RunIdentity\n"
         f"params = CondaParams(conda_env_name='lab', python_file_name={str(script)!r})\n"
         f"run = RunIdentity({RUN.flow_run_id!r}, 1)\n"
         f"Launch(Manager({laboratory.manager.path!r}), run, params, logging.getLogger()).carry_out('')\n"

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from flows.conda_envs.manager import NAMES, Manager, find_manager
-from flows.launching.errors import LaunchError
+from launchers.conda_envs.manager import NAMES, Manager, find_manager
+from launchers.launching.errors import LaunchError
 
 from tests.conda_stand_in import make_root
 

@@ -4,14 +4,14 @@ import logging
 from typing import Any
 
 import pytest
-from flows.containers.container import container_spec, failure
-from flows.containers.paths import HostPath
-from flows.containers.schema import PARAMS_TARGET, DockerParams
-from flows.containers.site_env import SiteEnv, read_site_env
-from flows.launching.errors import LaunchError
-from flows.launching.lines import STDERR, STDOUT, Record
-from flows.launching.output_log import LAST_LINE_LENGTH, LAST_LINES, OutputLog
-from flows.launching.run_identity import RunIdentity, identity_of
+from launchers.containers.container import container_spec, failure
+from launchers.containers.paths import HostPath
+from launchers.containers.schema import PARAMS_TARGET, DockerParams
+from launchers.containers.site_env import SiteEnv, read_site_env
+from launchers.launching.errors import LaunchError
+from launchers.launching.lines import STDERR, STDOUT, Record
+from launchers.launching.output_log import LAST_LINE_LENGTH, LAST_LINES, OutputLog
+from launchers.launching.run_identity import RunIdentity, identity_of
 
 RUN = RunIdentity("0b6f3f0c-90c4-4f3a-8d0e-0123456789ab", 2)
 

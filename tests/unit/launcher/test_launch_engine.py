@@ -14,8 +14,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from flows.containers.engine import Engine, connect
-from flows.containers.errors import EngineError
+from launchers.containers.engine import Engine, connect
+from launchers.containers.errors import EngineError
 
 
 class Refusing(BaseHTTPRequestHandler):

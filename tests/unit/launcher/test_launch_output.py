@@ -2,10 +2,10 @@
 
 import struct
 
-from flows.containers.output import frames, records
-from flows.launching.lines import BURST, LONGEST_LINE, STDERR, STDOUT, LineReader, Record
 from hypothesis import given
 from hypothesis import strategies as st
+from launchers.containers.output import frames, records
+from launchers.launching.lines import BURST, LONGEST_LINE, STDERR, STDOUT, LineReader, Record
 
 
 def frame(stream: int, payload: bytes) -> bytes:

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from flows.containers.own_container import container_ids, mounts_of
-from flows.containers.paths import Mount
+from launchers.containers.own_container import container_ids, mounts_of
+from launchers.containers.paths import Mount
 
 MINE, OTHER = "a1" * 32, "b2" * 32
 

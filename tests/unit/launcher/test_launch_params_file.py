@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from flows.launching.errors import LaunchError
-from flows.launching.params_file import params_directories, params_file, remove_params_files
-from flows.launching.run_identity import RunIdentity
+from launchers.launching.errors import LaunchError
+from launchers.launching.params_file import params_directories, params_file, remove_params_files
+from launchers.launching.run_identity import RunIdentity
 
 RUN = RunIdentity("0b6f3f0c-90c4-4f3a-8d0e-0123456789ab", 2)
 OTHER = RunIdentity("1b6f3f0c-90c4-4f3a-8d0e-0123456789ab", 1)

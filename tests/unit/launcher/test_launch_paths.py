@@ -3,10 +3,10 @@
 import posixpath
 
 import pytest
-from flows.containers.paths import HostPath, Mount, covers, own_path, translate, volume_path
-from flows.launching.errors import LaunchError
 from hypothesis import given
 from hypothesis import strategies as st
+from launchers.containers.paths import HostPath, Mount, covers, own_path, translate, volume_path
+from launchers.launching.errors import LaunchError
 
 NAMES = st.sampled_from(["a", "b", "ab", "data", "data1", "..x", " ", "é"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))

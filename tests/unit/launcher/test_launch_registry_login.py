@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from flows.containers.registry_login import registry_login, registry_of
+from launchers.containers.registry_login import registry_login, registry_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import shlex
 from typing import Any
 
 import pytest
-from flows.containers.schema import PARAMS_TARGET, DockerParams, Volume, parse_volume, size_in_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from launchers.containers.schema import PARAMS_TARGET, DockerParams, Size, Volume
 from pydantic import ValidationError
 
 
@@ -66,26 +66,43 @@ def test_what_the_algorithm_is_told_passes_untouched() -> None:
     [("33554432", 2**25), ("32m", 2**25), ("32M", 2**25), ("32mb", 2**25), ("1.5g", 3 * 2**29), ("10k", 10240)],
 )
 def test_sizes_are_those_of_the_docker_command(text: str, size: int) -> None:
-    assert size_in_bytes(text) == size
+    assert Size(text).bytes == size
 
 
 @pytest.mark.parametrize(
     ("text", "volume"),
     [
-        ("/a:/b", Volume("/a", "/b", writable=True)),
-        ("/a/../c/:/b//d/:rw", Volume("/c", "/b/d", writable=True)),
-        ("/a b:/b:ro", Volume("/a b", "/b", writable=False)),
+        ("/a:/b", ("/a", "/b", True)),
+        ("/a/../c/:/b//d/:rw", ("/c", "/b/d", True)),
+        ("/a b:/b:ro", ("/a b", "/b", False)),
     ],
 )
-def test_volumes_are_source_target_and_mode(text: str, volume: Volume) -> None:
-    assert parse_volume(text) == volume
+def test_volumes_are_source_target_and_mode(text: str, volume: tuple[str, str, bool]) -> None:
+    parsed = Volume(text)
+    assert (parsed.source, parsed.target, parsed.writable) == volume
+
+
+def test_sizes_and_volumes_stay_parsed_and_are_text_for_the_server() -> None:
+    asked = params(memory="512m", volumes=["/a:/b:ro"])
+    assert asked.memory.bytes == 2**29
+    assert [volume.target for volume in asked.volumes] == ["/b"]
+    sent = asked.model_dump(mode="json")
+    assert (sent["memory"], sent["volumes"], sent["shm_size"]) == ("512m", ["/a:/b:ro"], "")
+    assert {type(value) for value in (asked.model_dump()["memory"], *sent["volumes"])} == {str}
+    shown = DockerParams.model_json_schema()["properties"]
+    assert (shown["memory"]["type"], shown["volumes"]["items"]) == ("string", {"type": "string"})
+
+
+def test_the_network_of_a_launch_that_names_none_is_the_sites() -> None:
+    shown = DockerParams.model_json_schema()["properties"]["network"]["description"]
+    assert shown == "Network to join; empty: the site's network."
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"memory": "lots"}, "Value error, 'lots' is no size: write a number and k, m or g, for example 512m"),
-        ({"shm_size": "-1m"}, "Value error, '-1m' is no size: write a number and k, m or g, for example 512m"),
+        ({"memory": "lots"}, "Value error, 'lots' is not a size: write a number and k, m or g, for example 512m"),
+        ({"shm_size": "-1m"}, "Value error, '-1m' is not a size: write a number and k, m or g, for example 512m"),
         ({"volumes": ["/a"]}, "Value error, volume '/a' is not source:target, source:target:ro or source:target:rw"),
         (
             {"volumes": ["/a:/b:z"]},

@@ -7,8 +7,8 @@ import pytest
 from reaper.flow_runs import FlowRun
 from reaper.leftover import Leftover, reason_to_remove
 from reaper.reaper_env import ReaperEnv, read_reaper_env
-from service.errors import ServiceError
-from service.rest import RestEnv
+from site_service.errors import ServiceError
+from site_service.rest import RestEnv
 
 BEFORE = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONG_AGO, JUST_NOW = BEFORE - timedelta(seconds=1), BEFORE + timedelta(seconds=1)

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.parent.catalogue import Algorithm, Catalogue, faults, read_catalogue
+from launchers.containers.schema import Size
+from launchers.launching.errors import LaunchError
+from launchers.parent.catalogue import Algorithm, Catalogue, faults, read_catalogue
 
 WHOLE = """\
 algorithms:
@@ -40,7 +41,7 @@ def test_an_algorithm_with_all_that_it_can_have(file: Path) -> None:
             image_tag="1.10",
             conda_env="mlex_pca",
             folder="dimension-reduction",
-            memory="512m",
+            memory=Size("512m"),
             cpus=2,
             gpus="1",
             tasks={"train": "train.py", "transform": "src/transform.py"},
@@ -70,10 +71,10 @@ def test_an_algorithm_with_all_that_it_can_have(file: Path) -> None:
         ),
         (
             ("512m", "half"),
-            "algorithms.pca.memory: 'half' is no size: write a number and k, m or g, for example 512m",
+            "algorithms.pca.memory: 'half' is not a size: write a number and k, m or g, for example 512m",
         ),
         (("cpus: 2", "cpus: 0"), "algorithms.pca.cpus: should be greater than 0, and is 0"),
-        (("cpus: 2", "conda_env: pca"), "line 3: the key 'conda_env' stands twice"),
+        (("cpus: 2", "conda_env: pca"), "line 3: the key 'conda_env' appears twice"),
         (("{train", "[train"), "line 10: expected ',' or ']', but got '}'"),
     ],
 )
@@ -95,7 +96,7 @@ def test_a_file_that_is_not_there(file: Path) -> None:
 
 def test_a_file_that_is_no_mapping(file: Path) -> None:
     file.write_text("- pca\n")
-    assert said(file) == "is no mapping of keys to values"
+    assert said(file) == "must be a mapping of keys to values"
 
 
 CATALOGUE = Catalogue(

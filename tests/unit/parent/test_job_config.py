@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.parent.job_config import JobConfig, SlurmJobs, read_job_config
-from flows.parent.routing import SITES
+from launchers.launching.errors import LaunchError
+from launchers.parent.job_config import JobConfig, SlurmJobs, read_job_config
+from launchers.parent.routing import SITES
 
 # As installations of before have it.
 OLDER = """\
@@ -68,7 +68,7 @@ def test_an_empty_file_is_a_site_of_conda(file: Path) -> None:
         ),
         (
             "container: {volumes: [data:/data]}",
-            "container.volumes.0: volume 'data:/data': 'data' is not an absolute path",
+            "container.volumes[0]: volume 'data:/data': 'data' is not an absolute path",
         ),
     ],
 )

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.parent.catalogue import Algorithm, Catalogue
-from flows.parent.job_config import CondaJobs, ContainerJobs, JobConfig, SlurmJobs
-from flows.parent.plan import PlannedStep, plan
-from flows.parent.step import Step
+from launchers.containers.schema import Size, Volume
+from launchers.launching.errors import LaunchError
+from launchers.parent.catalogue import Algorithm, Catalogue
+from launchers.parent.job_config import CondaJobs, ContainerJobs, JobConfig, SlurmJobs
+from launchers.parent.plan import PlannedStep, plan
+from launchers.parent.step import Step
 
 CATALOGUE = Catalogue(
     algorithms={
@@ -15,7 +16,7 @@ CATALOGUE = Catalogue(
             image_name="registry:5000/lab/pca",
             image_tag="1.0",
             conda_env="of_catalogue",
-            memory="1.5g",
+            memory=Size("1.5g"),
             cpus=1.5,
             tasks={"train": "train.py", "transform": "src/transform.py"},
         ),
@@ -25,7 +26,7 @@ CATALOGUE = Catalogue(
 CONFIG = JobConfig(
     hpc_type="als",
     conda=CondaJobs(conda_env_name={"pca": "of_site"}, code_dir="/opt/code/"),
-    container=ContainerJobs(volumes=["/srv/data:/data"], network="mle_net"),
+    container=ContainerJobs(volumes=[Volume("/srv/data:/data")], network="mle_net"),
     slurm=SlurmJobs(
         num_nodes=2,
         partitions=["a", "b"],

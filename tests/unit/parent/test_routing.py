@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from flows.parent.job_config import read_job_config
-from flows.parent.routing import SITES, Route, route
+from launchers.parent.job_config import read_job_config
+from launchers.parent.routing import SITES, Route, route
 
 KNOWN = "(known: als, conda, docker, nersc, nsls-ii, podman, slurm)"
 

@@ -8,8 +8,8 @@ import pytest
 from recovery.memory import Memory
 from recovery.recovery_env import Patience, RecoveryEnv, read_recovery_env
 from recovery.workers import beat
-from service.errors import ServiceError
-from service.rest import RestEnv
+from site_service.errors import ServiceError
+from site_service.rest import RestEnv
 
 from stack.components import heartbeats
 from stack.components.all import SETTINGS

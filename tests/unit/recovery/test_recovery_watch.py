@@ -14,7 +14,7 @@ from recovery.server import Server
 from recovery.verdict import Again, Over
 from recovery.watch import Watch
 from recovery.workers import Worker, Workers
-from service.errors import ServiceError
+from site_service.errors import ServiceError
 
 PASS_SECONDS = 5
 ENV = {"PREFECT_API_URL": "http://server:4200/api", "MAX_CRASH_RETRIES": "2"}

@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from flows.launching.errors import LaunchError
-from flows.slurm_jobs import errors
-from flows.slurm_jobs.errors import ClusterError
-from flows.slurm_jobs.login_node import login_node
+from launchers.launching.errors import LaunchError
+from launchers.slurm_jobs import errors
+from launchers.slurm_jobs.errors import ClusterError
+from launchers.slurm_jobs.login_node import login_node
 
 SSH = """#!/bin/sh
 # Stands in for ssh: says what it was given, or fails as the file `fails` says.

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows.slurm_jobs.batch_script import batch_script
-from flows.slurm_jobs.schema import SlurmParams
+from launchers.slurm_jobs.batch_script import batch_script
+from launchers.slurm_jobs.schema import SlurmParams
 from pydantic import ValidationError
 
 from tests.conda_stand_in import make_root

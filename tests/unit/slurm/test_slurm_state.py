@@ -1,7 +1,7 @@
 """What Slurm's words about a job are to Prefect: every state that it has."""
 
 import pytest
-from flows.slurm_jobs.job_state import ENDED, JobState, final_state, from_exit_code, from_sacct, from_scontrol
+from launchers.slurm_jobs.job_state import ENDED, JobState, final_state, from_exit_code, from_sacct, from_scontrol
 
 # Slurm 22.05, cut; `Reason`, `Comment` and paths are as the cluster of the tests tells them.
 SAID = (

@@ -1,0 +1,121 @@
+"""The machine on which sbatch and scontrol are called: the worker's own, or another through SSH."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from launchers.launching.errors import LaunchError
+from launchers.slurm_jobs.errors import ClusterError
+
+SSH_FAILED = 255  # what ssh exits with where it, and not the command, has failed
+COMMAND_SECONDS = 120
+
+# What a batch job may inherit from the worker, whose other variables are Prefect's login and the like.
+_HARMLESS = re.compile(r"HOME|LANG|LC_\w+|LOGNAME|PATH|SHELL|SLURM_CONF|TMPDIR|TZ|USER")
+_MENDS = (
+    (r"Permission denied", "correct submission_ssh_key, or add its public key to the account there"),
+    (r"Host key verification failed", "add the host's key to the known hosts of the worker's user"),
+    (r"Could not resolve|Name or service", "correct submission_host"),
+)
+# Slurm's commands say these where its controller is being restarted.
+_AWAY = re.compile(
+    r"Unable to contact slurm controller|is DOWN|Connection (refused|timed out)|Socket timed out", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class LoginNode:
+    """`prefix` is what a shell command is given to; empty for this machine."""
+
+    name: str
+    prefix: Sequence[str] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, script: str, stdin: bytes = b"") -> bytes:
+        """What the shell commands print. Raises ClusterError with what they say where they fail."""
+        shell = ["sh", "-c", script]
+        command = [*self.prefix, shlex.join(["exec", *shell])] if self.prefix else shell
+        try:
+            done = subprocess.run(
+                command, input=stdin, capture_output=True, env=self.environ, timeout=COMMAND_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise ClusterError(f"{self.name} did not answer within {COMMAND_SECONDS} s", away=True) from None
+        except OSError as error:
+            raise ClusterError(f"{command[0]} cannot be started on this worker: {error.strerror}") from None
+        if done.returncode:
+            raise self._refusal(done.returncode, done.stderr.decode(errors="replace").strip())
+        return done.stdout
+
+    def _refusal(self, code: int, words: str) -> ClusterError:
+        if not self.prefix or code != SSH_FAILED:
+            return ClusterError(words or f"a command failed with exit code {code}", away=bool(_AWAY.search(words)))
+        mend = next((f": {mend}" for pattern, mend in _MENDS if re.search(pattern, words)), "")
+        return ClusterError(f"{self.name} cannot be reached by SSH ({_last_line(words)}){mend}", away=True)
+
+
+@contextmanager
+def login_node(host: str, key: str, environ: Mapping[str, str] = os.environ) -> Iterator[LoginNode]:
+    """The node at `host`, USER@HOST[:PORT]; this machine where that is empty.
+
+    `key` is a private key's file; where it is empty SITE_SSH_KEY names the site's, if it has one.
+    """
+    harmless = {name: value for name, value in environ.items() if _HARMLESS.fullmatch(name)}
+    if not host:
+        yield LoginNode("this machine", environ=harmless)
+        return
+    with tempfile.TemporaryDirectory(prefix="ssh-") as folder:
+        options = [
+            *_options(folder, environ.get("SITE_SSH_KNOWN_HOSTS", "")),
+            *_identity(key or environ.get("SITE_SSH_KEY", ""), folder),
+        ]
+        ssh = ["ssh", *options, f"ssh://{host}"]
+        agent = {name: value for name, value in environ.items() if name == "SSH_AUTH_SOCK"}
+        node = LoginNode(host, prefix=[*ssh, "--"], environ={**harmless, **agent})
+        try:
+            yield node
+        finally:
+            with suppress(OSError):
+                end = [*ssh[:-1], "-O", "exit", ssh[-1]]
+                subprocess.run(end, env=node.environ, capture_output=True, check=False)
+
+
+def _options(folder: str, known_hosts: str) -> list[str]:
+    """No question is ever asked; one connection serves all commands, as clusters count logins."""
+    said = {
+        "BatchMode": "yes",
+        "StrictHostKeyChecking": "yes",
+        "ConnectTimeout": "20",
+        "ServerAliveInterval": "15",
+        "ControlMaster": "auto",
+        "ControlPersist": "yes",
+        "ControlPath": f"{folder}/control",
+    }
+    if known_hosts:
+        said["UserKnownHostsFile"] = known_hosts
+    return [f"-o{name}={value}" for name, value in said.items()]
+
+
+def _identity(key: str, folder: str) -> list[str]:
+    """The key as a copy that nobody else may read: ssh refuses one that others may, as a mounted file often is."""
+    if not key:
+        return []
+    copy = Path(folder, "key")
+    try:
+        copy.touch(mode=0o600)
+        copy.write_bytes(Path(key).expanduser().read_bytes())
+    except OSError as error:
+        raise LaunchError(f"submission_ssh_key {key} cannot be read: {error.strerror}") from None
+    return ["-i", str(copy), "-oIdentitiesOnly=yes"]
+
+
+def _last_line(words: str) -> str:
+    return words.splitlines()[-1] if words else "it says nothing"

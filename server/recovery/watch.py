@@ -1,0 +1,120 @@
+"""One pass over the runs of a server."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from site_service.errors import ServiceError
+
+from recovery.memory import Memory
+from recovery.pulse import Heartbeats
+from recovery.recovery_env import RecoveryEnv
+from recovery.runs import PENDING, RUNNING, Run
+from recovery.server import Server
+from recovery.verdict import Again, Seen, after_crash, is_silent, lost_before_running, lost_while_running
+from recovery.workers import DEFAULT_BEAT_SECONDS, Worker, Workers
+
+# What crashed longer ago, while no recovery ran, is left to people.
+RECENTLY = timedelta(hours=1)
+
+
+class Watch:
+    """Knows what it has seen since it started. Raises ServiceError where the API does not answer."""
+
+    def __init__(
+        self,
+        server: Server,
+        heartbeats: Heartbeats,
+        workers: Workers,
+        env: RecoveryEnv,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._server, self._heartbeats, self._workers = server, heartbeats, workers
+        self._retries, self._patience = env.max_crash_retries, env.patience
+        self._clock, self._memory, self._looked = clock, Memory(), clock()
+        self._settled: set[str] = set()  # ids of states Crashed of which nothing more is to be said
+        self._log = logging.getLogger("recovery")
+
+    def once(self) -> None:
+        try:
+            self._notice()
+        except ServiceError:
+            self._memory.forget()  # nobody could have been heard
+            raise
+        self._bring_back()
+
+    def _notice(self) -> None:
+        """Those that are dead become Crashed."""
+        runs = self._server.active(RUNNING, PENDING)
+        if not runs:
+            self._memory.forget()
+            return
+        self._heartbeats.send_pulse()
+        last = self._heartbeats.last()
+        if not last:
+            self._memory.forget()
+            return
+        beats = self._workers.beats()
+        workers = {pool: self._workers.of(pool) for pool in {run.pool for run in runs if run.pool}}
+        now = self._now()
+        for run in runs:
+            worker = workers.get(run.pool, {}).get(run.worker, Worker())
+            seen = self._see(run, last.get(run.resource), worker, now)
+            if reason := self._reason(run, seen, beats.get(run.pool, DEFAULT_BEAT_SECONDS)):
+                self._tell(run, reason, self._server.crash(run, reason))
+        self._memory.keep({thing for run in runs for thing in _things(run)})
+
+    def _now(self) -> float:
+        """The time of this look. One that comes late was kept waiting, as those may have been who are to be heard."""
+        now = self._clock()
+        if now - self._looked > self._patience.pulse.total_seconds():
+            self._memory.forget()
+        self._looked = now
+        return now
+
+    def _see(self, run: Run, heartbeat: str | None, worker: Worker, now: float) -> Seen:
+        its_run, its_worker = _things(run)
+        limit = 2 * worker.every + self._patience.worker.total_seconds()
+        return Seen(
+            silence=self._memory.silence(its_run, heartbeat, now),
+            heard=heartbeat is not None,
+            worker_gone=bool(run.pool) and self._memory.silence(its_worker, worker.reported, now) >= limit,
+        )
+
+    def _reason(self, run: Run, seen: Seen, beat: float) -> str:
+        if run.state.type == PENDING:
+            return lost_before_running(run, seen, self._patience) if run.deployment and run.pool else ""
+        if not is_silent(seen, beat, self._patience):
+            return ""
+        return lost_while_running(seen, lambda: self._heartbeats.is_known(run))
+
+    def _bring_back(self) -> None:
+        """Those that crashed begin again, or are told to be over."""
+        crashed = self._server.crashed(RECENTLY)
+        self._settled &= {run.state.id for run in crashed}
+        for run in crashed:
+            if run.state.id not in self._settled:
+                self._settle(run)
+                self._settled.add(run.state.id)
+
+    def _settle(self, run: Run) -> None:
+        history = self._server.history(run)
+        if not history or history[-1].id != run.state.id:
+            return  # somebody was quicker
+        verdict = after_crash(run, history, self._retries, self._patience)
+        if isinstance(verdict, Again):
+            self._tell(run, verdict.message, self._server.again(run, verdict))
+        elif verdict:
+            self._tell(run, verdict.message, self._server.over(run, verdict))
+
+    def _tell(self, run: Run, message: str, refused: str) -> None:
+        why_not = f" (the server refused: {refused})" if refused else ""
+        self._log.info("flow run %s %s: %s%s", run.name, run.id, message, why_not)
+
+
+def _things(run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is remembered for a run: itself in its present state, and its worker."""
+    return ("run", run.id, run.state.id), ("worker", run.pool, run.worker)
