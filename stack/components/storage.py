@@ -92,7 +92,7 @@ def url(settings: Settings) -> str:
 
 
 def url_here(settings: Settings) -> str:
-    """The S3 server as this machine, and not a container on it, reaches it."""
+    """The S3 server as this machine reaches it; containers on it use another address."""
     return settings.STORAGE_S3_URL or http(callable_here(settings.STORAGE_BIND), settings.STORAGE_PORT)
 
 

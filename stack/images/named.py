@@ -17,7 +17,7 @@ REGISTRATION = f"{CLIENT.folder}/registration.yaml"
 
 
 def named(files: Iterable[File]) -> list[str]:
-    """Each image once, as it is written. Raises SiteError with a line for each file of a user's that cannot be read."""
+    """Each image once, as it is written. Raises SiteError with a line for each user's file that cannot be read."""
     by_path = {PurePosixPath(file.path): file for file in files}
     patterns = (COMPOSE, WORKERS, *_registered(by_path.get(PurePosixPath(REGISTRATION))))
     used = [file for path, file in by_path.items() if any(map(path.match, patterns))]

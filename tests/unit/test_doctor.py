@@ -13,15 +13,18 @@ import pytest
 
 from stack import site
 from stack.components import dockerworkers, server
+from stack.components.all import ALL
+from stack.components.component import Component
 from stack.components.worker_dind import WORKER_DIND
 from stack.core import docker
 from stack.core.docker import NoAnswerError
 from stack.core.errors import SiteError
-from stack.core.finding import FAIL
-from stack.core.machine import Response
+from stack.core.finding import FAIL, Finding
+from stack.core.machine import Machine, Response
 from stack.doctor import doctor
 from stack.run import engine, nested
 from stack.run.machine import ThisMachine
+from stack.settings.settings import Settings
 from stack.site import Site
 from tests.sites import free_ports
 
@@ -212,3 +215,18 @@ def test_a_component_needs_no_more_than_a_machine_that_answers(tmp_path: Path) -
     (found,) = server.findings(settings, Deaf())  # type: ignore[arg-type]
     assert (found.status, found.what) == (FAIL, "no API answers at http://p/api")
     assert found.advice == "check PREFECT_API_URL, the network, and that the server runs"
+
+
+def test_a_component_is_asked_because_it_is_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in doctor names it."""
+
+    def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+        yield Finding(FAIL, f"{settings.SITE} has no echo", "shout")
+
+    echo = Component(noun="echo", name="echo", findings=findings)
+    monkeypatch.setattr(doctor, "ALL", (*ALL, echo))
+    program(tmp_path, monkeypatch, version="exit 1")
+    made = load(tmp_path, "COMPONENTS=storage\n")
+    assert "FAIL prefect-site has no echo; shout" in [
+        each.line() for each in doctor.findings(made, ThisMachine(tmp_path))
+    ]
