@@ -125,7 +125,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a rule for a JSON value may look at besides the value."""
+    """What a rule for a JSON value may use in addition to the value."""
 
     limits: Limits
     facts: Facts

@@ -51,7 +51,7 @@ class Wire:
             while data := await self.reader.read(CHUNK):
                 self.protocol.receive_data(data)
                 if len(self.protocol.trailing_data[0]) > CHUNK:
-                    await asyncio.Event().wait()  # the client must stop, since nobody reads on
+                    await asyncio.Event().wait()  # reads no more, so the client must stop sending
 
     async def linger(self) -> None:
         """Ends this side and reads on for a moment: a reset would take the answer from a client that still sends."""

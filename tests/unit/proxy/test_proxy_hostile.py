@@ -508,7 +508,7 @@ TARGETS: list[tuple[str, str, int]] = [
         "condition in the query of POST /containers/{container}/wait is refused" + NEVER,
         403,
     ),
-    ("/v1.45/containers/nobody/wait", "No such container: nobody", 404),
+    ("/v1.45/containers/gone/wait", "No such container: gone", 404),
 ]
 
 BODIES: list[tuple[bytes, str]] = [
