@@ -41,8 +41,8 @@ def refusals(what: str) -> Iterator[None]:
         raise RegistrarError(f"{what}: {refusal(error.response)}") from None
     except PrefectException as error:
         cause = getattr(error, "http_exc", None)
-        told = refusal(cause.response) if isinstance(cause, httpx.HTTPStatusError) else str(error)
-        raise RegistrarError(f"{what}: {told}") from None
+        reason = refusal(cause.response) if isinstance(cause, httpx.HTTPStatusError) else str(error)
+        raise RegistrarError(f"{what}: {reason}") from None
 
 
 def api_url() -> str:
@@ -114,10 +114,10 @@ def require_fitting(url: str, server: str) -> None:
 
 def refusal(answer: httpx.Response) -> str:
     """The server's own words on a request that it refused."""
-    return f"the server refused it (HTTP {answer.status_code}): {told(answer)}"
+    return f"the server refused it (HTTP {answer.status_code}): {reason_of(answer)}"
 
 
-def told(answer: httpx.Response) -> str:
+def reason_of(answer: httpx.Response) -> str:
     """The reason in an answer of Prefect's: `detail`, or a list of what is wrong in the request."""
     try:
         content = answer.json()

@@ -1,4 +1,4 @@
-"""What the environment tells the recovery."""
+"""The recovery's settings, from the environment."""
 
 from __future__ import annotations
 
