@@ -1,4 +1,4 @@
-"""Prefect's Docker worker, made to say what mends a job that cannot start: `python docker_worker.py worker start ...`.
+"""Prefect's Docker worker, which says how to fix a job that cannot start: `python docker_worker.py worker start ...`.
 
 Prefect reports such a run as Crashed with the engine's bare words, as the Docker SDK has them. This worker reports it
 with what the reader can do about it, and gives each attempt of a run a container's name of its own. The arguments are
@@ -28,7 +28,7 @@ warnings.filterwarnings("ignore", message="Type 'DockerWorker'")
 
 
 class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefect ships no types for it
-    """A Docker worker whose crashed runs say what to remedy, and can be run again on any engine."""
+    """A Docker worker whose crashed runs say what to correct, and can run again on any engine."""
 
     async def run(
         self, flow_run: "FlowRun", configuration: prefect_worker.DockerWorkerJobConfiguration, task_status: Any = None
@@ -45,8 +45,8 @@ class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefec
 
 
 def unique_name(name: str | None) -> str | None:
-    """The name with an end that no other has. The container of an earlier attempt, which was killed, has the run's name
-    until the run is over: Prefect then tries another one where Docker says so, and fails at Podman's words for it."""
+    """The name with a random end. The container of an earlier attempt, which was killed, keeps the run's name until the
+    run is over. Prefect then tries another name if Docker says so, but does not understand Podman's answer."""
     return name and f"{name[:200]}-{secrets.token_hex(4)}"
 
 

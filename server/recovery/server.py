@@ -10,6 +10,7 @@ from site_service.errors import ServiceError
 from site_service.rest import Rest
 
 from recovery.runs import CRASHED, SCHEDULED, Run, State, run, state
+from recovery.verdict import GiveUp, Retry
 
 ACCEPTED = "ACCEPT"
 BAD_REQUEST, SERVER_ERROR = 400, 500

@@ -49,8 +49,8 @@ def lost_while_running(observed: Observation, is_known: Callable[[], bool]) -> s
     if not (observed.heard or observed.worker_gone or is_known()):
         return ""
     return (
-        f"No heartbeat for {observed.silence:.0f} s: its process, its container or its worker was killed, or cannot reach "
-        "the API any more"
+        f"No heartbeat for {observed.silence:.0f} s: its process, its container or its worker was killed, or cannot "
+        "reach the API any more"
     )
 
 

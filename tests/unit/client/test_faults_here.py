@@ -148,7 +148,8 @@ def test_parameters_are_checked_against_the_flow() -> None:
         {"name": "e", "entrypoint": "count.py:count", "parameters": {"days": "x"}, "enforce_parameter_schema": False},
     )
     assert faults(deployments=["prefect.yaml"]) == [
-        "deployment count/a: parameters.dyas: the flow has no such parameter; did you mean 'days'? (known: days, names)",
+        "deployment count/a: parameters.dyas: the flow has no such parameter; did you mean 'days'? "
+        "(known: days, names)",
         "deployment count/b: parameters: days: 'two' is not of type 'integer'",
         "deployment count/b: parameters: names[0]: 1 is not of type 'string'",
         "deployment count/c: schedules[0].parameters: names: 4 is not of type 'array'",
