@@ -12,37 +12,37 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := wheels
 endif
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: .venv ## render, images, containers or processes, registration, one sample run
+up: .venv ## start the site: files, images, containers (or processes), deployments, one sample run
 	@.venv/bin/python render.py up $(SITE)
 
-down: .venv ## stop all of it; data stays
+down: .venv ## stop everything of the site; data stays
 	@.venv/bin/python render.py down $(SITE)
 
-render: .venv ## .env into files
+render: .venv ## write the files of the site from .env
 	@.venv/bin/python render.py $(SITE)
 
-doctor: .venv ## what this machine lacks, with the mends
+doctor: .venv ## report what this machine lacks, and what to do about it
 	@.venv/bin/python render.py doctor $(SITE)
 
-trust-registry: .venv ## as root: let this machine's engine use the registry by its name
+trust-registry: .venv ## as root: let this machine's engine use the site's registry
 	@.venv/bin/python render.py trust $(SITE)
 
-registry-gc: ## free the space of what was deleted in the registry, which is down meanwhile
+registry-gc: ## free the disk space of deleted images; the registry is down meanwhile
 	@sh $(or $(OUTPUT),.)/registry/collect-garbage.sh
 
-bundle: .venv ## all that `make up` needs without a network, in one file (TO=FILE), secrets included
+bundle: .venv ## pack the site, with its secrets, into one file for a machine without a network (TO=FILE)
 	@.venv/bin/python render.py bundle $(SITE) $(if $(TO),--to $(TO))
 
-load: ## FILE=...: check a bundle, put its site into a new folder (OUTPUT=...), load its images, make up
+load: ## start the site of a bundle (FILE=...) in a new folder (OUTPUT=...)
 	@$(PYTHON) render.py load $(FILE) $(if $(OUTPUT),--output $(OUTPUT))
 
 engine: ## install and start a Docker Engine (Debian or Ubuntu, root)
 	@images/engine.sh
 
-browser: ## install Chromium for the tests of the UI (Debian, root)
+browser: ## install Chromium, for the tests of the UI (Debian, root)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
 	    echo "installing chromium"; apt-get -q update >/dev/null && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
@@ -51,16 +51,16 @@ browser: ## install Chromium for the tests of the UI (Debian, root)
 JOBS ?= 2
 SHARED := --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
-test: .venv/.dev lint ## lint and every tier of tests
+test: .venv/.dev lint ## run lint and the tests
 	@.venv/bin/python -m pytest $(SHARED) $(PYTEST_ARGS)
 
-test-long: .venv/.dev ## what `make test` leaves out for its length: see tests/README.md
+test-long: .venv/.dev ## run the long tests, which `make test` leaves out (tests/README.md)
 	@.venv/bin/python -m pytest -m long $(SHARED) $(PYTEST_ARGS)
 
-lint: .venv/.dev ## ruff, mypy, shellcheck, yamllint, hadolint
+lint: .venv/.dev ## run ruff, mypy, shellcheck, yamllint, hadolint
 	@tests/lint
 
-bench: .venv/.dev ## measurements, as ratios
+bench: .venv/.dev ## measure speed, as ratios to a baseline
 	@.venv/bin/python tests/bench/run.py
 
 # A package that is locked with its extras, once more without them: where something else asks for it by its plain name,
@@ -68,7 +68,7 @@ bench: .venv/.dev ## measurements, as ratios
 PLAIN := awk '{ print } /^[^ ]/ { extras = /^[A-Za-z0-9._-]+\[/; sub(/\[[^]]*\]/, "") } \
     extras { plain = plain $$0 "\n" } END { printf "%s", plain }'
 
-lock: .venv/.dev ## the lock files, made anew from the .in files
+lock: .venv/.dev ## make the lock files again from the .in files
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	for name in requirements images/prefect/requirements images/flows/requirements \
 	    client/direct/weather/requirements client/direct/flights/requirements \
@@ -78,7 +78,7 @@ lock: .venv/.dev ## the lock files, made anew from the .in files
 	for name in requirements-dev images/prefect/requirements; do \
 	    $(PLAIN) $$name.txt > $$name.part && mv $$name.part $$name.txt || exit 1; done
 
-.venv: .venv/.installed ## the Python environment, from the lock
+.venv: .venv/.installed ## make the Python environment from requirements.txt
 
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with make PYTHON=...")'

@@ -22,7 +22,7 @@ def main() -> int:
     if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])  # noqa: S606  # our own interpreter, no shell
     print("render.py needs its packages: run `make .venv` first", file=sys.stderr)
-    return 1
+    return 2  # FAULT of stack/cli.py
 
 
 if __name__ == "__main__":

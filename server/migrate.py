@@ -28,7 +28,7 @@ TIMEOUT_SECONDS = 5
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 ADVICE = (
     "it keeps the database, user and password that it was made with, whatever .env says now; "
-    "docs/troubles.md, 'A database password was changed', says how to tell it"
+    "docs/operations.md, 'A database password was changed', has the commands to change it there"
 )
 NEWER = "most often a newer Prefect made the database: go back to its PREFECT_VERSION, or restore a backup"
 

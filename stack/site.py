@@ -1,37 +1,34 @@
 """A site: from `.env` to the files of its components, each step made from the result of the one before."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stack import (
-    complete,
-    credentials,
-    envfile,
-    example,
-    files,
-    jobs,
-    kubernetes,
-    picture,
-    processworkers,
-    profile,
-    schedules,
-    templates,
-)
-from stack.authority import Authority
-from stack.components import AGENT, ALL, CLIENT, Component, chosen
-from stack.context import context
-from stack.envfile import EnvFile
-from stack.errors import SiteError
-from stack.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
-from stack.schedules import Schedules
-from stack.settings import Settings
-from stack.validate import validate
+from stack.check import jobs, schedules
+from stack.check.schedules import Schedules
+from stack.check.validate import validate
+from stack.complete import complete
+from stack.complete.authority import Authority
+from stack.components import agent
+from stack.components.agent import AGENT
+from stack.components.all import ALL, SETTINGS, chosen, running_docker_workers
+from stack.components.client import CLIENT
+from stack.components.component import Component
+from stack.components.processworkers import Deployment
+from stack.core.errors import SiteError, all_of
+from stack.core.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
+from stack.core.repo import REPO
+from stack.load import envfile
+from stack.load.envfile import EnvFile
+from stack.render import kubernetes, picture, profile, secret_files, templates
+from stack.render.mounted import Mounted
+from stack.render.nouns import nouns
+from stack.settings import example
+from stack.settings.settings import Settings
+from stack.write import files
 
-REPO = Path(__file__).resolve().parent.parent
 IMAGES = "images"
 SUPERVISOR = "supervisord.conf.j2"
 PICTURE = "site.svg"
@@ -51,7 +48,7 @@ class Site:
 
     @property
     def components(self) -> tuple[Component, ...]:
-        return chosen(self.settings.COMPONENTS)
+        return chosen(self.settings)
 
     @property
     def samples(self) -> dict[Component, str]:
@@ -69,12 +66,13 @@ class Site:
 def load(env_path: Path, root: Path) -> Site:
     """Reads, checks, completes and renders in memory; nothing on disk changes. Raises SiteError with every fault."""
     root = Path(os.path.realpath(root))
-    given = envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
-    env, checked, made = complete.complete(given, validate(given))
-    names = context(checked) | {"SCHEDULES": {}}
-    schedules_, catalogue = _all_of(lambda: _schedules(env, checked, names), lambda: _catalogue(env, checked, names))
-    names |= {"SCHEDULES": schedules_, "CATALOGUE": catalogue}
-    plan = [_env_file(env, root), *_component_files(checked, root, names), *_sources(checked, root)]
+    first = given(env_path, root)
+    env, checked, made = complete.complete(first, validate(first))
+    seen = nouns(checked)
+    readers: tuple[Callable[[], Any], ...] = (lambda: _schedules(checked, seen), lambda: _catalogue(checked, seen))
+    schedules_, catalogue = all_of(readers)
+    seen |= {"schedules": schedules_, "catalogue": catalogue}
+    plan = [_env_file(env, root), *_component_files(checked, root, seen), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
     plan.append(_record(plan))
     changes = files.compare(root, plan, _stale(root, plan))
@@ -87,6 +85,11 @@ def write(site: Site) -> None:
     files.write(site.root, site.plan, site.changes)
 
 
+def given(env_path: Path, root: Path) -> EnvFile:
+    """The settings file as its user left it, or what a new site begins with."""
+    return envfile.read(env_path) if envfile.exists(env_path) else _first(env_path, root)
+
+
 def _first(env_path: Path, root: Path) -> EnvFile:
     """What a new site begins with. Not for one that is there: new secrets would lock its owner out of its database."""
     if (root / RECORD).exists():
@@ -94,21 +97,7 @@ def _first(env_path: Path, root: Path) -> EnvFile:
             f"{env_path}: there is no such file, and {root} holds a site; put its settings back, or name them with "
             f"--env, or remove {root / RECORD} to begin another site there"
         )
-    return envfile.parse(env_path, example.env_example())
-
-
-def _all_of(*steps: Callable[[], Any]) -> list[Any]:
-    """What each step makes. Raises SiteError with the faults of all, not of the first alone."""
-    made: list[Any] = []
-    faults: list[str] = []
-    for step in steps:
-        try:
-            made.append(step())
-        except SiteError as error:
-            faults += error.faults
-    if faults:
-        raise SiteError(*faults)
-    return made
+    return envfile.parse(env_path, example.env_example(SETTINGS.sections))
 
 
 def _spare_others(root: Path, env: File, changes: list[Change]) -> None:
@@ -125,69 +114,56 @@ def _env_file(env: EnvFile, root: Path) -> File:
     return File(os.path.relpath(os.path.realpath(env.path), root), env.text.encode(), PRIVATE)
 
 
-def _schedules(env: EnvFile, site: Settings, names: dict[str, Any]) -> Schedules:
+def _schedules(settings: Settings, seen: dict[str, Any]) -> Schedules:
     """What schedules.yml says, for the machine that registers deployments."""
-    path = env.beside(site.CLIENT_SCHEDULES)
-    if CLIENT not in chosen(site.COMPONENTS) or not schedules.exists(path):
+    path = settings.beside(settings.CLIENT_SCHEDULES)
+    if not CLIENT.is_in(settings) or not schedules.exists(path):
         return {}
-    return schedules.load(path, _deployments(names))
+    return schedules.load(path, [deployment.name for deployment in _deployments(settings, seen)])
 
 
-def _catalogue(env: EnvFile, site: Settings, names: dict[str, Any]) -> dict[str, Any]:
+def _deployments(settings: Settings, seen: dict[str, Any]) -> list[Deployment]:
+    """Those that registration makes, of process pools and of pools of containers."""
+    of_processes = [deployment for workers in agent.workers(settings) for deployment in workers.deployments]
+    names = [workers.component.name for workers in running_docker_workers(settings)]
+    return of_processes + [deployment for name in names for deployment in seen["pools"][name].deployments]
+
+
+def _catalogue(settings: Settings, seen: dict[str, Any]) -> dict[str, Any]:
     """The algorithms that steps may name, for the machine whose workers run the parent flow."""
-    if AGENT not in chosen(site.COMPONENTS) or "parent" not in site.AGENT_POOLS:
+    if not AGENT.is_in(settings) or "parent" not in settings.AGENT_POOLS:
         return {}
-    return jobs.catalogue(env.beside(site.PARENT_CATALOGUE), names["JOB_IMAGE"])
+    return jobs.catalogue(settings.beside(settings.PARENT_CATALOGUE), seen["images"].jobs)
 
 
-def _deployments(names: dict[str, Any]) -> list[str]:
-    """The names of those that are registered, by the files that say so."""
-    files_ = [
-        templates.render(f"{CLIENT.folder}/{name}{templates.SUFFIX}", names) for name in names["DEPLOYMENT_FILES"]
-    ]
-    return [deployment["name"] for text in files_ for deployment in templates.parsed(text)["deployments"]]
-
-
-def _component_files(site: Settings, root: Path, names: dict[str, Any]) -> list[File]:
-    authority = Authority(root, site.SITE)
-    secrets = {each: credentials.of(each, site, root, authority) for each in chosen(site.COMPONENTS)}
-    files_ = [file for component in secrets for file in _rendered(component, secrets[component], names)]
-    of_processes = credentials.of_processes(site)
-    text = templates.render(SUPERVISOR, names | {"DIGEST": _digest(of_processes)})
+def _component_files(settings: Settings, root: Path, seen: dict[str, Any]) -> list[File]:
+    authority = Authority(root, settings.SITE)
+    secrets = {each: secret_files.files(each, settings, root, authority) for each in chosen(settings)}
+    files_ = [file for component in secrets for file in _rendered(component, secrets[component], seen)]
+    of_processes = secret_files.of_processes(settings)
+    text = templates.render(SUPERVISOR, seen | {"mounted": Mounted(of_processes)})
     supervisor = File(templates.target(SUPERVISOR), text.encode())
-    shared = [*of_processes, *profile.files(site), *credentials.of_registry_clients(site, authority)]
-    values = kubernetes.files(site, names)
-    return [*files_, supervisor, _picture(files_, site), *values, *shared, *authority.files]
+    shared = [*of_processes, *profile.files(settings), *secret_files.of_registry_clients(settings, authority)]
+    values = kubernetes.files(settings, seen)
+    return [*files_, supervisor, _picture(files_, settings), *values, *shared, *authority.files]
 
 
-def _picture(rendered: list[File], site: Settings) -> File:
-    paths = {component.compose_path for component in chosen(site.COMPONENTS)}
+def _picture(rendered: list[File], settings: Settings) -> File:
+    paths = {component.compose_path for component in chosen(settings)}
     return File(PICTURE, picture.picture({f.path: f.content.decode() for f in rendered if f.path in paths}).encode())
 
 
-def _rendered(component: Component, secrets: list[File], names: dict[str, object]) -> list[File]:
+def _rendered(component: Component, secrets: list[File], seen: dict[str, Any]) -> list[File]:
     """Compose's file is the last: its containers carry a digest of the files that are mounted into them."""
-    mounted = [name for name in templates.of(component) if templates.target(name) != component.compose_path]
-    texts = {name: templates.render(name, names) for name in mounted}
-    # A template that says nothing makes no file: its part of the component was not asked for.
-    read = [_file(templates.target(name), text) for name, text in texts.items() if text.strip()] + secrets
-    digests = {"DIGEST": _digest(read), "DIGESTS": {file.path: _digest([file]) for file in read}}
-    names = names | digests | {"SECRETS": [Path(file.path).name for file in read if file.is_secret]}
-    text = templates.render(f"{component.compose_path}{templates.SUFFIX}", names)
+    texts = {path: templates.render(f"{path}{templates.SUFFIX}", seen) for path in component.rendered}
+    # A template with empty output makes no file: its part of the component is not selected.
+    read = [_file(path, text) for path, text in texts.items() if text.strip()] + secrets
+    text = templates.render(f"{component.compose_path}{templates.SUFFIX}", seen | {"mounted": Mounted(read)})
     return [*read, File(component.compose_path, text.encode())]
 
 
 def _file(path: str, text: str) -> File:
     return File(path, text.encode(), MOUNTED_SECRET if SECRET_FOLDER in PurePosixPath(path).parts else PUBLIC)
-
-
-def _digest(read: list[File]) -> str:
-    """Changes with any of the files, so that whoever has the old ones is started anew: a container, a process.
-
-    Four digits only: a label can be read by everybody who may ask the engine, and must not help to guess a password.
-    """
-    content = b"".join(file.path.encode() + b"\0" + file.content + b"\0" for file in read)
-    return hashlib.sha256(content).hexdigest()[:4]
 
 
 def _record(plan: list[File]) -> File:
@@ -206,12 +182,12 @@ def _is_below_root(path: PurePosixPath) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _sources(site: Settings, root: Path) -> list[File]:
+def _sources(settings: Settings, root: Path) -> list[File]:
     """Copies of what the rendered files read from this repo, for a site in another folder."""
     if root == REPO:
         return []
-    of_components = {source for component in chosen(site.COMPONENTS) for source in component.sources}
-    sources = {IMAGES} | of_components | set(processworkers.sources(site))
+    of_components = {source for component in chosen(settings) for source in component.sources}
+    sources = {IMAGES} | of_components | set(agent.sources(settings))
     for source in sorted(sources):
         if root.is_relative_to(REPO / source):
             raise SiteError(f"{root}: lies in {source}/, of which a site has a copy; take another --output")
@@ -230,5 +206,5 @@ def _files_below(path: Path) -> list[Path]:
 
 
 def _copy(path: Path, base: Path) -> File:
-    mode = files.PUBLIC | (path.stat().st_mode & 0o111)
+    mode = PUBLIC | (path.stat().st_mode & 0o111)
     return File(path.relative_to(base).as_posix(), path.read_bytes(), mode)

@@ -6,9 +6,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sharing, sites
 from tests.sites import SiteUnderTest
 
@@ -71,6 +71,12 @@ def site_factory() -> Iterator[SiteFactory]:
 @pytest.fixture(scope="session")
 def site_images() -> None:
     """The images of a default site, made where the engine lacks them. They have no test's label, so they stay."""
-    images.ensure(
-        ("prefect", "flows", "postgres", "redis"), sites.REPO, "auto", None, {}, report=print, bases=bases(Settings())
+    names.ensure(
+        ("prefect", "flows", "postgres", "redis"),
+        sites.REPO,
+        "auto",
+        None,
+        {},
+        report=print,
+        bases=bases(SETTINGS.defaults()),
     )

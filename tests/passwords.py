@@ -5,7 +5,7 @@ import re
 
 from hypothesis import strategies as st
 
-from stack import values
+from stack.settings import values
 
 # Each for a reader on its way: .env, YAML, Compose, sh, URL, redis.conf, SQL, HTTP.
 NASTY = (

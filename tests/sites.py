@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import engine, envfile
+from stack.load import envfile
+from stack.run import engine
 
 REPO = Path(__file__).resolve().parents[1]
 # The session is named by its process, so that two that run at once leave each other's sites alone.

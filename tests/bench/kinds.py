@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stack import images
+from stack.images import names
 from tests.bench.measuring import Reach
 from tests.bench.places import REPO
 from tests.sites import SiteUnderTest
@@ -108,7 +108,7 @@ KINDS = {
 
 
 def image(name: str) -> str:
-    return images.reference(name, REPO)
+    return names.reference(name, REPO)
 
 
 def words(texts: Iterable[str], site: SiteUnderTest) -> list[str]:

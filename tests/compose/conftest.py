@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from stack.cli import main
-from stack.components import ALL
-from stack.files import CLOSED_FOLDERS
-from stack.processworkers import ALGORITHMS
+from stack.components.all import ALL
+from stack.components.processworkers import ALGORITHMS
+from stack.core.files import CLOSED_FOLDERS
 from tests import sites
 from tests.keys import private_key
 

@@ -30,7 +30,7 @@ services:
 REFUSED = (
     'PostgreSQL refuses this site: password authentication failed for user "prefect"; '
     "it keeps the database, user and password that it was made with, whatever .env says now; "
-    "docs/troubles.md, 'A database password was changed', says how to tell it"
+    "docs/operations.md, 'A database password was changed', has the commands to change it there"
 )
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stack import values
+from stack.settings import values
 from tests import sites
 from tests.compose.conftest import LABELS, Config, Variant, make_variant
 from tests.conftest import SiteFactory

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from stack import envfile, templates
 from stack import site as stack_site
-from stack.components import ALL
-from stack.files import CLOSED_FOLDERS
-from stack.settings import KEYS
+from stack.components.all import ALL, KEYS
+from stack.core.files import CLOSED_FOLDERS
+from stack.load import envfile
+from stack.render import templates
 from tests.compose.conftest import LABELS, SECRETS, Variant, compose_configs
 from tests.sites import REPO
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names as images
+from stack.images.site_images import bases
 from tests import sharing, sites
 from tests.e2e import running
 from tests.e2e.another_user import given_to_nobody
@@ -101,7 +101,7 @@ def bring_up_docker() -> SiteUnderTest:
     label: they stay.
     """
     names = ("registry", "worker-docker", "flights", "weather", "pca")
-    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     made = sites.make_site(
         COMPONENTS="server registry worker-docker client",
         SERVER_BIND=bridge_address(),
@@ -132,7 +132,7 @@ def bring_up_engines() -> SiteUnderTest:
     It was rendered in another folder, and by another user than the one who then brings it up, where that can be.
     """
     names = ("worker-docker", "dind", "worker-podman", "podman", "flights", "weather", "pca")
-    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     made = move(sites.make_site(COMPONENTS="server agent worker-docker worker-dind worker-podman client"))
     up = f"{sys.executable} {sites.REPO / 'render.py'} up --output {made.root}"
     done = running.shell(made.root, f"{given_to_nobody(made.root)} {up}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.sites import REPO
 
-PAGE = REPO / "docs" / "troubles.md"
+PAGE = REPO / "docs" / "operations.md"
 
 
 def commands(heading: str, page: Path = PAGE) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import images
+from stack.images import names
 from tests import sites
 from tests.e2e import running
 from tests.sites import REPO
@@ -60,8 +60,8 @@ def second_engine(folder: Path, *more: str, internal: bool = False) -> Iterator[
     """A machine with nothing on its engine; `more` are options of its container, `internal` is one without egress."""
     name = f"machine-{os.getpid()}"
     machine = Machine(name, folder, f"unix://{folder}/docker.sock")
-    images.ensure(["dind"], REPO, "auto", None, {}, report=print)
-    image = images.reference("dind", REPO)
+    names.ensure(["dind"], REPO, "auto", None, {}, report=print)
+    image = names.reference("dind", REPO)
     options = [*LABELS, "--init", f"--name={name}", f"--network={name}", "--privileged", f"--volume={folder}:{folder}"]
     options += more
     # The group of whoever runs this may use the socket, as on a machine of theirs.

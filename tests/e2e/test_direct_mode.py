@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.e2e.conftest import HARD_PASSWORD, UP
@@ -37,7 +37,7 @@ IMAGES = ("flights", "weather", "pca")
 
 
 def local(name: str) -> str:
-    return images.reference(name, sites.REPO, bases(Settings()))
+    return names.reference(name, sites.REPO, bases(SETTINGS.defaults()))
 
 
 def registry(site: SiteUnderTest) -> str:
@@ -173,7 +173,7 @@ class TestPush:
         """And registers all the same: the images may come from another machine."""
         address, host = registry(docker_site), docker_site.env["REGISTRY_HOST"]
         lines = (docker_site.root / UP).read_text().splitlines()
-        assert f"image {' and '.join(IMAGES)}: not pushed; run `make up` again then" in lines
+        assert f"image {' and '.join(IMAGES)}: not pushed; run `make up` again afterwards" in lines
         assert not [line for line in lines if "pushing" in line]
         assert [line for line in lines if line.startswith("this machine's engine cannot use ")] == [
             f"this machine's engine cannot use {address} yet: the name {host} does not resolve, and "

@@ -1,4 +1,4 @@
-"""`doctor` on a real engine: a healthy site, and each thing that can be in its way, with the mend."""
+"""`doctor` on a real engine: a healthy site, and each thing that can be in its way, with advice."""
 
 import socket
 import sys
@@ -32,7 +32,7 @@ def test_a_healthy_site(site: SiteUnderTest) -> None:
     assert {line[:5] for line in lines} == {"ok   "}
     version = site.env.get("PREFECT_VERSION", "3.8.8")
     assert lines[-1] == f"ok   the server is Prefect {version}, this site {version}"
-    assert f"ok   port {site.port} on {site.env['SERVER_BIND']} is taken by a Prefect API" in lines
+    assert f"ok   port {site.port} on {site.env['SERVER_BIND']} is used by a Prefect API" in lines
 
 
 def test_a_port_that_another_program_has(site_factory: SiteFactory) -> None:
@@ -41,8 +41,8 @@ def test_a_port_that_another_program_has(site_factory: SiteFactory) -> None:
         status, lines = doctor(site)
     assert status == 1
     assert [line for line in lines if line.startswith("FAIL")] == [
-        f"FAIL port {site.port} on 127.0.0.1 cannot be had (Address already in use); "
-        "end what has it, or set another SERVER_PORT"
+        f"FAIL port {site.port} on 127.0.0.1 is not available (Address already in use); "
+        "stop the program that uses it, or set another SERVER_PORT"
     ]
 
 
@@ -71,7 +71,7 @@ def test_no_engine(site_factory: SiteFactory) -> None:
     status, lines = doctor(site_factory(), DOCKER_HOST=NO_ENGINE)
     assert status == 0  # the site can run as processes
     assert lines[0].startswith("note no containers: no Docker daemon answers (")
-    assert lines[0].endswith("); `make engine` installs one; without, the site runs as processes")
+    assert lines[0].endswith("); `make engine` installs an engine; without one, the site runs as processes")
 
 
 @only_root
@@ -79,5 +79,5 @@ def test_an_engine_whose_socket_is_closed_to_the_user(site_factory: SiteFactory)
     status, lines = doctor(site_factory(), prefix=as_nobody())
     assert status == 1
     assert lines[0] == (
-        "FAIL the Docker socket is closed to this user; add the user to the group that owns the socket and log in again"
+        "FAIL this user may not use the Docker socket; add the user to the group that owns the socket and log in again"
     )

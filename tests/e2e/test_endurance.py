@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack import images
+from stack.images import names
 from tests import sites
 from tests.e2e import running
 from tests.e2e.engine_kinds import AGENT, DIND, DOCKER, PODMAN, Kind
@@ -126,7 +126,7 @@ def left(
     running.until("all runs are Completed", lambda: in_state(site, every, "Completed") == every)
     running.until("poison is given up", lambda: all(is_given_up(site, run) for run in poison.values()))
     mount = f"--volume={site.name}-results:/srv/site/results:ro"
-    image = images.reference("prefect", sites.REPO)
+    image = names.reference("prefect", sites.REPO)
     done = docker("run", "--rm", mount, image, "sh", "-c", f"cd {FOLDER} && grep . *")
     lines = [line.partition(":") for line in done.splitlines()]
     return {run: [line for name, _, line in lines if name == run] for run in [*every, *poison.values()]}

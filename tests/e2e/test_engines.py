@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.e2e.engine_kinds import DIND, FLOW_RUN, KINDS, PODMAN, Kind
@@ -30,7 +30,7 @@ kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 def local(name: str) -> str:
-    return images.reference(name, sites.REPO, bases(Settings()))
+    return names.reference(name, sites.REPO, bases(SETTINGS.defaults()))
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from algorithms.pca import pca
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.conda_stand_in import make_root
 from tests.e2e import running
@@ -48,13 +48,13 @@ class Laboratory:
 
 
 def local(name: str) -> str:
-    return images.reference(name, sites.REPO, bases(Settings()))
+    return names.reference(name, sites.REPO, bases(SETTINGS.defaults()))
 
 
 @pytest.fixture(scope="module")
 def folder(site_images: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Algorithms, and an environment for them, out of the image that containers of the site run."""
-    images.ensure(COMPONENTS, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    names.ensure(COMPONENTS, sites.REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     folder = tmp_path_factory.mktemp("lab")
     make_root(folder / "conda")
     (folder / "algorithms/pca").mkdir(parents=True)

@@ -19,10 +19,12 @@ import psycopg
 import pytest
 import redis
 
-from stack import imagebuild_engine, imagebuild_secrets, images
-from stack.context import bases
-from stack.errors import SiteError
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.core.errors import SiteError
+from stack.images import engine
+from stack.images import names as images
+from stack.images import secrets as imagebuild_secrets
+from stack.images.site_images import bases
 from tests.sites import LABELS, REPO
 
 pytestmark = pytest.mark.engine
@@ -83,7 +85,7 @@ def env_of_first_process(name: str, user: str) -> str:
 @pytest.fixture(scope="module")
 def made(site_images: None) -> dict[str, str]:
     """The images of a default site."""
-    return {name: images.reference(name, REPO, bases(Settings())) for name in NAMES}
+    return {name: images.reference(name, REPO, bases(SETTINGS.defaults())) for name in NAMES}
 
 
 @dataclass
@@ -284,13 +286,13 @@ class TestWays:
             cold.ensure(["redis"], "pull", bases={"redis": "127.0.0.1:1/redis:7.0"})
         (fault,) = refused.value.faults
         assert re.fullmatch(
-            r"image redis: 127\.0\.0\.1:1/redis:7\.0 cannot be pulled \(.*connection refused\); mend that, "
+            r"image redis: 127\.0\.0\.1:1/redis:7\.0 cannot be pulled \(.*connection refused\); correct that, "
             r"or write BASE_IMAGES=build to make it from distribution packages",
             fault,
         )
 
     def test_a_registry_that_never_answers_is_not_waited_for(self, cold: Cold, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(imagebuild_engine, "PULL_SECONDS", 1)
+        monkeypatch.setattr(engine, "PULL_SECONDS", 1)
         with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SiteError, match="no answer within 1 s"):
             base = f"127.0.0.1:{silent.getsockname()[1]}/redis:7"
             cold.ensure(["redis"], "pull", bases={"redis": base})

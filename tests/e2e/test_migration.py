@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from stack import images, profile
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names as images
+from stack.images.site_images import bases
+from stack.render import profile
 from tests import sites
 from tests.e2e import running
 from tests.sites import REPO, SiteUnderTest
@@ -86,7 +87,7 @@ class Installation:
 
     def run(self) -> str:
         """A run with the parameters that both ways have in common; the pool that it was run in."""
-        name, _, tag = images.reference("pca", REPO, bases(Settings())).rpartition(":")
+        name, _, tag = images.reference("pca", REPO, bases(SETTINGS.defaults())).rpartition(":")
         asked = {
             "image_name": name,
             "image_tag": tag,
@@ -114,7 +115,7 @@ class Installation:
 @pytest.fixture
 def installation(site_images: None, tmp_path: Path) -> Iterator[Installation]:
     names = ("flows", "worker-docker", "flights", "weather", "pca")
-    images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     old, data = tmp_path / "old", tmp_path / "data"
     shutil.copytree(Path(__file__).parent / "old_installation", old)
     data.mkdir()

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
-from stack import images, trust
-from stack.imagebuild_secrets import secrets as build_secrets
+from stack.components import registry as site_registry
+from stack.images import names
+from stack.images.secrets import secrets as build_secrets
 from tests import sites
 from tests.conftest import SiteFactory
 from tests.e2e.trusted import NAME, forget, forget_ended_sessions
@@ -99,7 +100,7 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def _registry_image() -> None:
-    images.ensure(("registry",), REPO, "auto", None, {}, report=print)
+    names.ensure(("registry",), REPO, "auto", None, {}, report=print)
 
 
 @pytest.fixture(scope="module")
@@ -159,11 +160,11 @@ class Docker:
 
 def own_lines() -> list[str]:
     """Those of /etc/hosts that name this registry; another process may have others there."""
-    return [line for line in trust.HOSTS.read_text().splitlines(keepends=True) if NAME in line.split()]
+    return [line for line in site_registry.HOSTS.read_text().splitlines(keepends=True) if NAME in line.split()]
 
 
 def replace_in_hosts(line: str, other: str) -> None:
-    trust.HOSTS.write_text(trust.HOSTS.read_text().replace(line, other))
+    site_registry.HOSTS.write_text(site_registry.HOSTS.read_text().replace(line, other))
 
 
 def eventually(say: Callable[[], str], expected: str) -> str:
@@ -185,12 +186,14 @@ class TestBecomingTrusted:
     def test_up_says_what_to_do_about_a_port_that_is_taken(self, registry: Registry, site_factory: SiteFactory) -> None:
         other = site_factory(COMPONENTS="registry", REGISTRY_HOST=NAME, REGISTRY_PORT=registry.port)
         done = other.render("up", check=False)
-        assert done.returncode == 1
-        assert "port is already allocated; end what has this port, or set another in .env; " in done.stderr
+        assert done.returncode == 2
+        assert (
+            "port is already allocated; stop the program that uses this port, or set another in .env; " in done.stderr
+        )
 
     def test_trust_says_what_it_did(self, registry: Registry) -> None:
         assert registry.trusted.splitlines() == [
-            f"wrote `0.0.0.0 {NAME}` into /etc/hosts; an engine that runs sees it within five seconds",
+            f"wrote `0.0.0.0 {NAME}` into /etc/hosts; a running engine sees it within five seconds",
             f"wrote /etc/docker/certs.d/{registry.address}/ca.crt: engines of this machine trust the registry's "
             "certificate",
         ]
@@ -206,7 +209,7 @@ class TestBecomingTrusted:
         assert said.splitlines()[-1] == f"the registry is at {registry.address}"
 
     def test_an_engine_without_the_ca_refuses_the_registry(self, registry: Registry, docker: Docker) -> None:
-        ca = trust.CERTS / registry.address / "ca.crt"
+        ca = site_registry.TRUSTED / registry.address / "ca.crt"
         ca.unlink()
         try:
             said = docker.login(registry.address, "prefect", registry.password)
@@ -223,7 +226,7 @@ class TestBecomingTrusted:
         assert registry.call("/v2/").status == 200
 
     def test_a_name_on_loopback_is_refused_for_docker_would_check_no_certificate(self, registry: Registry) -> None:
-        ours, line = f"0.0.0.0 {NAME}  {trust.MARK}\n", f"127.0.0.1 {NAME}\n"
+        ours, line = f"0.0.0.0 {NAME}  {site_registry.MARK}\n", f"127.0.0.1 {NAME}\n"
         assert own_lines() == [ours]
         replace_in_hosts(ours, line)
         try:
@@ -231,8 +234,8 @@ class TestBecomingTrusted:
         finally:
             replace_in_hosts(line, ours)
         assert (done.returncode, done.stderr) == (
-            1,
-            f"{NAME} resolves to 127.0.0.1, where Docker checks no certificate; "
+            2,
+            f"{NAME} resolves to 127.0.0.1, for which Docker does not check the certificate; "
             "take it out of /etc/hosts, then run `make trust-registry` as root\n",
         )
 
@@ -337,7 +340,7 @@ class TestImages:
 class TestContainer:
     def test_is_found_by_its_name_and_port_from_the_sites_network(self, registry: Registry) -> None:
         (network,) = self.inspect(registry)["NetworkSettings"]["Networks"].values()
-        own = images.reference("registry", REPO)
+        own = names.reference("registry", REPO)
         labels = [f"--label={name}={value}" for name, value in LABELS.items()]
         seen = sites.docker("run", "--rm", *labels, f"--network={registry.site.name}", own, "getent", "hosts", NAME)
         assert seen.split()[0] == network["IPAddress"]
@@ -375,7 +378,7 @@ class TestDoctor:
     def test_all_is_well(self, registry: Registry) -> None:
         found = eventually(lambda: "\n".join(self.findings(registry)), "logs in")
         assert found.splitlines() == [
-            f"ok   port {registry.port} on 127.0.0.1 is taken by this site's registry",
+            f"ok   port {registry.port} on 127.0.0.1 is used by this site's registry",
             f"ok   the engine logs in to {registry.address} as prefect",
         ]
 
@@ -386,8 +389,8 @@ class TestDoctor:
             registry.site.render()
             assert self.findings(registry)[-1] == (
                 f"FAIL the engine cannot log in to {registry.address} (Error response from daemon: login attempt to "
-                f"https://{registry.address}/v2/ failed with status: 401 Unauthorized); REGISTRY_PASSWORD is not the "
-                "registry's; after a change in .env, `docker compose up -d` in registry/"
+                f"https://{registry.address}/v2/ failed with status: 401 Unauthorized); REGISTRY_PASSWORD differs "
+                "from the registry's; after a change in .env, `docker compose up -d` in registry/"
             )
         finally:
             registry.apply(REGISTRY_PASSWORD=before)
@@ -414,9 +417,7 @@ class TestWithoutTls:
             said = sites.render("trust", "--output", str(site.root)).stdout
             one, password = Docker(tmp_path / "config"), site.env["REGISTRY_PASSWORD"]
             login = eventually(lambda: one.login(f"{name}:{port}", "prefect", password), "Succeeded")
-            assert (
-                said == f"wrote `127.0.0.1 {name}` into /etc/hosts; an engine that runs sees it within five seconds\n"
-            )
+            assert said == f"wrote `127.0.0.1 {name}` into /etc/hosts; a running engine sees it within five seconds\n"
             assert "Login Succeeded" in login
             assert "401 Unauthorized" in one.login(f"{name}:{port}", "prefect", "wrong")
         finally:
@@ -429,16 +430,16 @@ class TestImage:
         """By an image of the same contract: root, `registry` and an entry point; no registry can be reached here."""
         public = f"localhost/site-test/registry:2.8.3-{os.getpid()}"
         labels = [f"--label={name}={value}" for name, value in LABELS.items()]
-        debian = images.reference("debian", REPO)
+        debian = names.reference("debian", REPO)
         recipe = REPO / "images/registry"
-        images.ensure(("registry",), REPO, "build", None, {}, report=print)
+        names.ensure(("registry",), REPO, "build", None, {}, report=print)
         build = ["build", "--target=build-base", f"--build-arg=DEBIAN_IMAGE={debian}", "--network=host"]
         with build_secrets(None) as files:
             given = [f"--secret=id={name},src={path}" for name, path in files.items()]
             sites.docker(*build, *labels, *given, f"--tag={public}", str(recipe))
         bases = {"registry": public}
-        images.ensure(("registry",), REPO, "pull", None, LABELS, report=print, bases=bases)
-        made = images.reference("registry", REPO, bases)
+        names.ensure(("registry",), REPO, "pull", None, LABELS, report=print, bases=bases)
+        made = names.reference("registry", REPO, bases)
         try:
             told = sites.docker(
                 *("run", "--rm", *labels, "--volume=/var/lib/registry", made),

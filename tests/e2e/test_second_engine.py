@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from stack import images
-from stack.authority import CERTIFICATE
-from stack.registry import CERTS
+from stack.complete.authority import CERTIFICATE
+from stack.components.registry import CERTS
+from stack.images import names
 from tests import sites
 from tests.e2e import running
 from tests.e2e.conftest import bridge_address
@@ -27,7 +27,7 @@ PROCESS_POOL = "agent_pool_b"
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Another machine that has the images of its workers."""
     with second_engine(tmp_path_factory.mktemp("machine")) as made:
-        made.carry(*(images.reference(name, REPO) for name in ("prefect", "flows", "worker-docker", "weather")))
+        made.carry(*(names.reference(name, REPO) for name in ("prefect", "flows", "worker-docker", "weather")))
         yield made
 
 
@@ -61,7 +61,7 @@ def test_a_run_is_executed_on_the_other_machine_and_stored_there(docker_site: Si
     host = machine.shell(root / "agent", "docker compose exec -T worker hostname").stdout.strip()
     assert (written["flow_run_id"], written["host"]) == (run, host)
     mounted = f"--volume={site.name}-results:/r:ro"
-    here = sites.docker("run", "--rm", mounted, images.reference("prefect", REPO), "ls", "/r/weather").split()
+    here = sites.docker("run", "--rm", mounted, names.reference("prefect", REPO), "ls", "/r/weather").split()
     assert here  # what `up` has run
     assert run not in here
     machine.shell(root / "agent", "docker compose down --volumes")
@@ -95,7 +95,7 @@ def test_a_docker_worker_there_pulls_from_the_registry_and_reports_back(
     assert not running.containers(site, label)
     mounted = f"--volume={site.name}-results:/r:ro"
     result = machine.docker(
-        "run", "--rm", mounted, images.reference("prefect", REPO), "cat", f"/r/weather/{run}/figures.json"
+        "run", "--rm", mounted, names.reference("prefect", REPO), "cat", f"/r/weather/{run}/figures.json"
     )
     assert json.loads(result)["flow_run_id"] == run
     machine.shell(root / "worker-docker", "docker compose down --volumes")
@@ -103,7 +103,7 @@ def test_a_docker_worker_there_pulls_from_the_registry_and_reports_back(
 
 def push_job(machine: Machine, site: SiteUnderTest) -> str:
     """The job image in the site's registry, from there, where it then is no longer."""
-    local = images.reference("weather", REPO)
+    local = names.reference("weather", REPO)
     registry = f"{site.env['REGISTRY_HOST']}:{site.env['REGISTRY_PORT']}"
     name = f"{registry}/{local.removeprefix('localhost/')}"
     own = {"DOCKER_CONFIG": str(machine.folder / "login"), "PASSWORD": site.env["REGISTRY_PASSWORD"]}

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from stack import envfile, settings
+from stack.components.all import KEYS
+from stack.load import envfile
 from tests.e2e import running
 from tests.sites import SiteUnderTest, docker
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.engine
 def secrets(site: SiteUnderTest) -> dict[str, str]:
     """Every way in which a secret of the site may be written -> its setting."""
     env = site.env
-    return {form: key for key in env if settings.is_secret(key) for form in forms(env[key])}
+    return {form: key for key in env if KEYS[key].secret for form in forms(env[key])}
 
 
 def forms(secret: str) -> Iterator[str]:

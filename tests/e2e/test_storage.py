@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names as images
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.sites import SiteUnderTest, docker
@@ -63,7 +63,7 @@ class Moving:
             return dict(client.get(f"/deployments/name/{name}").raise_for_status().json())
 
     def on_volume(self, runs: list[str]) -> list[dict[str, Any]]:
-        image = images.reference("flows", sites.REPO, bases(Settings()))
+        image = images.reference("flows", sites.REPO, bases(SETTINGS.defaults()))
         command = ("run", "--rm", f"--volume={self.site.name}-results:/r:ro", image, "cat")
         reads = [(*command, f"/r/weather/{run}/figures.json") for run in runs]
         return [json.loads(docker(*read)) for read in reads]
@@ -88,7 +88,7 @@ def told(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def moving(site_images: None) -> Iterator[Moving]:
     names = ("storage", "worker-docker", "weather", "pca")
-    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    images.ensure(names, sites.REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     port, storage_port = sites.free_ports(2)
     site = sites.make_site(
         COMPONENTS="server storage agent worker-docker client",

@@ -57,7 +57,7 @@ def site_of_clone(clone: Clone) -> SiteUnderTest:
 @pytest.mark.timeout(1200)
 def test_up_ends_with_the_sample_completed_and_says_where_the_ui_is(clone: Clone, site_of_clone: SiteUnderTest) -> None:
     lines = clone.said
-    assert f"site {site_of_clone.name} runs in processes, for want of a Docker engine" in lines
+    assert f"site {site_of_clone.name} runs in processes, because this machine has no Docker engine" in lines
     assert "1 Completed" in lines
     first = int(site_of_clone.env["AGENT_HEALTH_PORT"])
     assert [f"the worker on port {first + number} answers" in lines for number in range(4)] == [True] * 4

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from stack import authority, doctor_nested, images
-from stack.context import bases
-from stack.settings import Settings
+from stack.complete import authority
+from stack.components.all import SETTINGS
+from stack.components.component import CLIENT_USAGE
+from stack.components.worker_dind import rootless
+from stack.images import names as images
+from stack.images.site_images import bases
+from stack.run.machine import ThisMachine
 from tests import sites
 from tests.e2e import running
 from tests.e2e.launcher.places import HERE, build
@@ -20,7 +24,7 @@ from tests.sites import REPO, SiteUnderTest, docker
 pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW_RUN = "io.prefect.flow-run-id"
-LACKING = "; ".join(finding.what for finding in doctor_nested.rootless())
+LACKING = "; ".join(finding.what for finding in rootless(ThisMachine(REPO)))
 # Exit status 0 where the engine answers; its certificate is not looked at, ours is what matters.
 KNOCK = """
 import socket, ssl, sys
@@ -74,7 +78,7 @@ def dind(site_images: None) -> Iterator[Dind]:
     if LACKING:
         pytest.skip(LACKING)
     names = ("registry", "worker-docker", "dind", "flights", "weather", "pca")
-    images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    images.ensure(names, REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
     site = sites.make_site(
         COMPONENTS="server registry worker-dind client",
         SERVER_DATABASE="sqlite",
@@ -93,7 +97,7 @@ def dind(site_images: None) -> Iterator[Dind]:
 
 
 def local(name: str) -> str:
-    return images.reference(name, REPO, bases(Settings()))
+    return images.reference(name, REPO, bases(SETTINGS.defaults()))
 
 
 def test_the_sample_runs_in_the_engine_of_the_site_and_not_in_the_machines(dind: Dind) -> None:
@@ -146,7 +150,7 @@ def test_what_the_engine_may_not_be_asked_fails_the_run_and_says_so(dind: Dind) 
     run = running.start(dind.site, "weather/weather_dind", job_variables={"volumes": ["/run/dind:/engine"]})
     (state,) = running.ended(dind.site, run)
     assert state["type"] == "CRASHED"
-    assert "'/run/dind' lies outside the allowed host paths" in state["message"]
+    assert "'/run/dind' is outside the allowed host paths" in state["message"]
 
 
 def test_only_a_certificate_of_the_sites_own_opens_the_engine(dind: Dind) -> None:
@@ -155,7 +159,7 @@ def test_only_a_certificate_of_the_sites_own_opens_the_engine(dind: Dind) -> Non
     assert knock(dind, *server) == "", "a certificate of a server is none of a client"
     assert knock(dind, *client) == "HTTP/1.0 200 OK\n"
     other = authority.Authority(dind.site.root / "other", "other")
-    for file in other.issue("stranger", "dind-client", ["dind-client"], authority.CLIENT):
+    for file in other.issue("stranger", "dind-client", ["dind-client"], CLIENT_USAGE):
         path = dind.site.root / "worker-docker" / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)

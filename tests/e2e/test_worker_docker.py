@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from stack import images
+from stack.images import names
 from tests import sites
 from tests.e2e import running
 from tests.e2e.conftest import UP
@@ -146,7 +146,7 @@ def written(site: SiteUnderTest) -> list[dict[str, Any]]:
 
 
 def image() -> str:
-    return images.reference("prefect", sites.REPO, {})
+    return names.reference("prefect", sites.REPO, {})
 
 
 def flow_containers(site: SiteUnderTest, *filters: str) -> list[dict[str, Any]]:

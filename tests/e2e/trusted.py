@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from stack import trust
+from stack.components import registry
 
 # One per session: what a killed one left is removed by the next.
 NAMES = "registry-e2e-"
@@ -19,14 +19,14 @@ def forget_ended_sessions() -> None:
 
 
 def forget(name: str) -> None:
-    hosts = trust.HOSTS.read_text().splitlines(keepends=True)
-    trust.HOSTS.write_text("".join(line for line in hosts if name not in line.split()))
-    for folder in trust.CERTS.glob(f"{name}:*"):
+    hosts = registry.HOSTS.read_text().splitlines(keepends=True)
+    registry.HOSTS.write_text("".join(line for line in hosts if name not in line.split()))
+    for folder in registry.TRUSTED.glob(f"{name}:*"):
         shutil.rmtree(folder)
     with suppress(OSError):  # there are others
-        trust.CERTS.rmdir()
+        registry.TRUSTED.rmdir()
 
 
 def _names_written() -> set[str]:
-    lines = [line.split() for line in trust.HOSTS.read_text().splitlines()]
+    lines = [line.split() for line in registry.HOSTS.read_text().splitlines()]
     return {line[1] for line in lines if len(line) > 1 and line[1].startswith(NAMES)}

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stack import envfile, profile, site
+from stack import site
 from stack.cli import main
+from stack.load import envfile
+from stack.render import profile
 from tests.server.conftest import free_port, running_server
 
 LOGIN = 'admin:it\'s "hard" \\ #1 $HOME %40 {{ x }} <&>; \\'

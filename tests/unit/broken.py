@@ -71,44 +71,44 @@ TAKEN = "every engine has a network of this name already; choose another"
 PLACEHOLDER = "this is a placeholder; write the real value"
 SECRET_PLACEHOLDER = f"{PLACEHOLDER}, or leave it empty to have one made"
 TWICE = "a component is named twice"
-ALL = "all already names every component; write it alone, or leave it out"
-VERSION = "this is no full version of Prefect 3: three numbers, the first of them 3"
+ALL = "all already includes every component; write it alone, or remove it"
+VERSION = "this must be a full version of Prefect 3: three numbers, the first of them 3"
 LOCKED = (
     "images/prefect/requirements.txt locks 3.8.8; write that, or change the version in "
     "images/prefect/requirements.in and run `make lock`"
 )
-URL = "this is no URL: it begins with http:// or https:// and names a host"
-URL_PORT = "this is no URL: the port is no number from 1 to 65535"
+URL = "this is not a URL: it must begin with http:// or https:// and name a host"
+URL_PORT = "this is not a URL: the port must be a number from 1 to 65535"
 URL_API = "the URL of a Prefect API ends in /api"
-URL_EXTRA = "a login, a '?' or a '#' has no place in this URL; a login is a setting of its own"
+URL_EXTRA = "this URL cannot have a login, a '?' or a '#'; a login has its own setting"
 HERE = "this machine runs the server itself; leave it empty, or take server out of COMPONENTS"
 COPY_LOGIN = "the server is on another machine: copy its login, or set SERVER_AUTH=false if it asks for none"
 LOGIN = "a login is a user name, a colon and a password"
-LOGIN_ASCII = "the API login is printable ASCII: the server compares it as such and answers 500 to others"
-SPACES = "a password of spaces alone is a slip; write the real value, or leave it empty to have one made"
-IMAGE = "this is no image reference: NAME:TAG or NAME@sha256:DIGEST"
-IMAGE_TAG = "an image needs its tag: without one it means latest, which is another image every month"
-IMAGE_LATEST = "latest is another image every month; write the tag you tested"
+LOGIN_ASCII = "the API login must be printable ASCII: the server answers 500 to others"
+SPACES = "a password cannot be only spaces; write the real value, or leave it empty to have one made"
+IMAGE = "this must be an image reference: NAME:TAG or NAME@sha256:DIGEST"
+IMAGE_TAG = "an image needs a tag: without one it means latest, which changes every month"
+IMAGE_LATEST = "latest changes every month; write the tag that you tested"
 IMAGE_CASE = "an image's name is lower case"
 ABSOLUTE = "write the absolute path of the file"
 NO_CERTIFICATES = "this file holds no certificates in PEM format, or cannot be read"
 LABEL = "a label is written NAME=VALUE, several are separated by commas"
-BIND = "this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody"
+BIND = "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
 EXPOSED = (
     "beyond this machine the login travels in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
     "or stay on loopback behind a TLS proxy"
 )
 PORT = "a port is a whole number from 1 to 65535"
-SWITCH = "this is a switch: true or false"
+SWITCH = "this must be true or false"
 COUNT = "this is a whole number from 1 to 1000"
 SQLITE = "sqlite takes one process; write 1, or SERVER_DATABASE=postgres"
-IDENTIFIER = "a PostgreSQL name has lower-case letters, digits and _, and begins with no digit"
-OF_POSTGRES = "PostgreSQL keeps this name for itself; choose another"
+IDENTIFIER = "a PostgreSQL name has lower-case letters, digits and _, and does not begin with a digit"
+OF_POSTGRES = "PostgreSQL reserves this name; choose another"
 POOL = "a work pool's name has up to 63 letters, digits, _ . and -, and begins with a letter or digit"
 LIMIT = "a limit is written NAME=VALUE, several are separated by commas"
-NO_LINE = "is no assignment; write KEY=value, or start the line with # for a comment"
-CARRIAGE_RETURN = "holds a carriage return within the line; save the file with line ends LF or CRLF"
-ZERO = "holds a zero byte, so this is no text; save the file as UTF-8 text"
+NO_LINE = "is not an assignment; write KEY=value, or start the line with # for a comment"
+CARRIAGE_RETURN = "contains a carriage return within the line; save the file with line ends LF or CRLF"
+ZERO = "contains a zero byte, so this is not text; save the file as UTF-8 text"
 DIGEST = "sha256:" + "0" * 64
 # A machine without the server, complete but for its URL.
 WORKER = "COMPONENTS=agent\nPREFECT_API_AUTH_STRING=admin:x-y-z\n"
@@ -189,8 +189,8 @@ COMPONENTS = [
     *value("COMPONENTS", "there is no component Server (did you mean server?)", "Server"),
     *value(
         "COMPONENTS",
-        "there is no component kubernetes (there are server, registry, storage, agent, worker-docker, worker-dind, "
-        "worker-podman, client and all)",
+        "there is no component kubernetes (choose server, registry, storage, agent, worker-docker, worker-dind, "
+        "worker-podman, client or all)",
         "kubernetes",
     ),
     *value(
@@ -216,7 +216,7 @@ def inside(host: str) -> str:
 
 
 def no_host(host: str) -> str:
-    return f"{host} is no host name: letters, digits and hyphens between dots"
+    return f"{host} is not a host name: it has letters, digits and hyphens between dots"
 
 
 def api_url(reason: str, *values: str) -> list[Broken]:
@@ -335,7 +335,7 @@ SERVER = [
     *value("SERVER_UI_API_URL", URL_EXTRA, "https://u:p@prefect.example.org/api"),
     *value(
         "SERVER_UI_API_URL",
-        "no browser can open 0.0.0.0; write the name or address under which people open the UI",
+        "browsers cannot open 0.0.0.0; write the name or address at which people open the UI",
         "http://0.0.0.0:4200/api",
     ),
     *whole_number("SERVER_WORKERS", 1, 1000),
@@ -383,15 +383,15 @@ AGENT = [
 
 PARENT, SLURM = "AGENT_POOLS=parent\n", "AGENT_POOLS=slurm\n"
 ONE_ENGINE = "has this name; a pool belongs to one engine, so choose another"
-COLON = "a ':' would end the path where it is mounted; give it another name, or a link without one"
-NO_KEY = "this is no private key in PEM or OpenSSH's format, such as ssh-keygen makes beside the .pub file"
+COLON = "a mounted path cannot contain ':'; rename it, or name a link without ':'"
+NO_KEY = "this is not a private key in PEM or OpenSSH format, such as ssh-keygen writes beside the .pub file"
 OVER_THE_WORKER = (
-    "the folder above its own would be mounted over the worker's; name the program of an installation that has a "
-    "folder to itself"
+    "the installation would be mounted over folders of the worker; name the program of an installation that "
+    "has a folder of its own"
 )
 PROCESS_WORKERS = [
     *value("AGENT_POOLS", "there is no pool slurn (did you mean slurm?)", "slurn", "agent slurn"),
-    *value("AGENT_POOLS", "there is no pool docker (there are agent, parent, conda and slurm)", "docker"),
+    *value("AGENT_POOLS", "there is no pool docker (choose agent, parent, conda or slurm)", "docker"),
     *value("AGENT_POOLS", "a pool is named twice", "slurm agent slurm"),
     *value("AGENT_POOLS", MISSING, ""),
     *value(
@@ -415,11 +415,11 @@ PROCESS_WORKERS = [
     *value("PARENT_VOLUMES", "volume 'data:/data': 'data' is not an absolute path", "data:/data", before=PARENT),
     *value(
         "PARENT_VOLUMES",
-        "/srv/data lies in none of /srv/site/results, /srv/site/work; add it to DOCKER_BIND_PATHS",
+        "/srv/data is in none of /srv/site/results, /srv/site/work; add it to DOCKER_BIND_PATHS",
         "/srv/data:/data",
         before=PARENT,
     ),
-    *value("PARENT_VOLUMES", "/a stands twice as the target", "/srv/site/work:/a /srv/site/results:/a", before=PARENT),
+    *value("PARENT_VOLUMES", "/a is used twice as the target", "/srv/site/work:/a /srv/site/results:/a", before=PARENT),
     *value(
         "PARENT_HPC_TYPE",
         "hpc_type 'nersk' is no site and no environment; did you mean 'nersc'? (known: als, conda, docker, nersc, "
@@ -458,15 +458,19 @@ PROCESS_WORKERS = [
     ),
 ]
 
-SUBNET = "this is no private IPv4 network of at least 1024 addresses, ADDRESS/BITS with BITS up to 22"
+SUBNET = "this must be a private IPv4 network of 1024 addresses or more, ADDRESS/BITS with BITS up to 22"
 DIND = [
     *value("DOCKER_SOCKET", COLON, "/run/a:b.sock"),
-    *value("DOCKER_JOB_MEMORY", "no engine makes a container with less than 6m", "1k", "5m", "6143k"),
+    *value("DOCKER_JOB_MEMORY", "engines refuse a container with less than 6m", "1k", "5m", "6143k"),
     *value(
-        "DOCKER_JOB_CPUS", "this is a number of processor cores, such as 2 or 0.5, and 0.01 at least", "0", "0.001", "x"
+        "DOCKER_JOB_CPUS",
+        "this must be a number of processor cores, such as 2 or 0.5, and at least 0.01",
+        "0",
+        "0.001",
+        "x",
     ),
-    *value("DOCKER_IMAGES", "lab* is no image name, and none with /* at its end for all below it", "lab*"),
-    *value("DOCKER_BIND_PATHS", "/srv/data/in lies in /srv/data; leave it out", "/srv/data/in /srv/data"),
+    *value("DOCKER_IMAGES", "lab* is neither an image name nor NAME/* for all images below it", "lab*"),
+    *value("DOCKER_BIND_PATHS", "/srv/data/in is inside /srv/data; remove it", "/srv/data/in /srv/data"),
     *value("DIND_POOL", f"DOCKER_POOL {ONE_ENGINE}", "docker_pool", before="COMPONENTS=all\n", instead="dind_pool"),
     *value(
         "DIND_POOL",
@@ -529,14 +533,12 @@ LINES = [
     *line(
         "SERVER_BIND has no '='; write SERVER_BIND=VALUE", "SERVER_BIND", "export SERVER_BIND", "  SERVER_BIND  # what?"
     ),
-    *line("holds U+0007, which is not printable; write printable characters", "SERVER_BIND=127\a"),
-    *line(
-        "holds U+001B, which is not printable; write printable characters", "SERVER_BIND=\x1b[1m", "\x1bSERVER_BIND=1"
-    ),
-    *line("holds U+0009, which is not printable; write printable characters", "SERVER_BIND=127\t0"),
-    *line("holds U+000A, which is not printable; write printable characters", 'SERVER_BIND="127\\n0"'),
-    *line("holds U+00A0, which is not printable; write printable characters", "SERVER_BIND='127.0.0.1\u00a0'"),
-    *line("holds U+200B, which is not printable; write printable characters", "SERVER_BIND=127.0.0.1\u200b"),
+    *line("contains unprintable U+0007; write printable characters", "SERVER_BIND=127\a"),
+    *line("contains unprintable U+001B; write printable characters", "SERVER_BIND=\x1b[1m", "\x1bSERVER_BIND=1"),
+    *line("contains unprintable U+0009; write printable characters", "SERVER_BIND=127\t0"),
+    *line("contains unprintable U+000A; write printable characters", 'SERVER_BIND="127\\n0"'),
+    *line("contains unprintable U+00A0; write printable characters", "SERVER_BIND='127.0.0.1\u00a0'"),
+    *line("contains unprintable U+200B; write printable characters", "SERVER_BIND=127.0.0.1\u200b"),
     *line(ZERO, "SERVER_BIND=127.0.0.1\0", "\0", "# a comment\0"),
     *line(
         CARRIAGE_RETURN,
@@ -547,16 +549,16 @@ LINES = [
     *line(
         "SITE is already set on line 1; keep one of the two lines", "SITE=als", "SITE=bnl", "SITE=", "export SITE='als'"
     ),
-    *line("SERVER_PROT is no setting; did you mean SERVER_PORT?", "SERVER_PROT=4200"),
-    *line("server_port is no setting; did you mean SERVER_PORT?", "server_port=4200"),
-    *line("SITES is no setting; did you mean SITE?", "SITES=als"),
-    *line("PREFECT_API_AUTH is no setting; did you mean PREFECT_API_AUTH_STRING?", "PREFECT_API_AUTH=a:b"),
+    *line("SERVER_PROT is not a setting; did you mean SERVER_PORT?", "SERVER_PROT=4200"),
+    *line("server_port is not a setting; did you mean SERVER_PORT?", "server_port=4200"),
+    *line("SITES is not a setting; did you mean SITE?", "SITES=als"),
+    *line("PREFECT_API_AUTH is not a setting; did you mean PREFECT_API_AUTH_STRING?", "PREFECT_API_AUTH=a:b"),
     *line(
-        "COMPOSE_PROJECT_NAME is no setting; delete the line; .env.example lists every setting",
+        "COMPOSE_PROJECT_NAME is not a setting; delete the line; .env.example lists every setting",
         "COMPOSE_PROJECT_NAME=x",
     ),
-    *line("FOO is no setting; delete the line; .env.example lists every setting", "FOO=1", "FOO="),
-    *line("ÄÖÜ is no setting; delete the line; .env.example lists every setting", "ÄÖÜ=1"),
+    *line("FOO is not a setting; delete the line; .env.example lists every setting", "FOO=1", "FOO="),
+    *line("ÄÖÜ is not a setting; delete the line; .env.example lists every setting", "ÄÖÜ=1"),
     Broken("\ufeffSITE=Als\n", (f".env:1: SITE=Als: {NAME}; write for example SITE=als",)),
     Broken("\ufeffSITE='als\n", (".env:1: the quotes of SITE do not match; put the value into one pair of ' or \"",)),
     Broken("# a\r\n\r\nSITE=Als\r\n", (f".env:3: SITE=Als: {NAME}; write for example SITE=als",)),
@@ -576,7 +578,7 @@ SEVERAL = [
             f".env:1: SERVER_DATABASE_PASSWORD=...: {SECRET_PLACEHOLDER}; "
             "write for example SERVER_DATABASE_PASSWORD='any $printable \"text\"'",
             f".env:3: SITE=Als: {NAME}; write for example SITE=als",
-            ".env:4: FOO is no setting; delete the line; .env.example lists every setting",
+            ".env:4: FOO is not a setting; delete the line; .env.example lists every setting",
             ".env:6: SITE is already set on line 3; keep one of the two lines",
             ".env:7: the quotes of SERVER_BIND do not match; put the value into one pair of ' or \"",
             f".env:8: SERVER_WORKERS=0: {COUNT}; write for example SERVER_WORKERS=2",

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from stack.settings import PARSERS, Settings
+from stack.components.all import SETTINGS
+from stack.settings.settings import Settings
 
 
 def parse(given: Mapping[str, str]) -> Settings:
     """Raises ValueError at the first that is wrong."""
-    return Settings(**{key: PARSERS[key](value) for key, value in given.items()})
+    return SETTINGS.defaults(**{key: SETTINGS.parsers[key](value) for key, value in given.items()})

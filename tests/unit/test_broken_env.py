@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stack import envfile, validate
+from stack.check import validate
 from stack.cli import main
+from stack.load import envfile
 from tests.sites import REPO, render
 from tests.unit.broken import API_URL, EVERY, LINES, SECRETS, SEVERAL, SITE, Broken
 from tests.unit.tree import tree
@@ -32,7 +33,7 @@ def refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refuses:
 
     def check(*faults: str, arguments: tuple[str, ...] = (), output: Path = tmp_path) -> None:
         before = tree(tmp_path)
-        assert main([*arguments, "--output", str(output)]) == 1
+        assert main([*arguments, "--output", str(output)]) == 2
         shown = capsys.readouterr()
         assert shown.err.splitlines() == list(faults)
         assert shown.out == ""
@@ -49,7 +50,7 @@ def test_there_are_enough_of_them() -> None:
 def test_a_broken_file_is_refused(broken: Broken, rendered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (rendered / ".env").write_bytes(broken.text.encode())
     before = tree(rendered)
-    assert main(["--output", str(rendered)]) == 1
+    assert main(["--output", str(rendered)]) == 2
     shown = capsys.readouterr()
     assert shown.err.splitlines() == list(broken.faults)
     assert shown.out == ""
@@ -62,7 +63,7 @@ def advice(broken: Broken) -> str:
 
 
 # A file that a user names is on their machine, and the example's is not on this one.
-NAMES_A_FILE = ("there is no such file", "no private key")
+NAMES_A_FILE = ("there is no such file", "not a private key")
 MENDABLE = [
     broken
     for broken in EVERY
@@ -88,7 +89,7 @@ def test_every_command_refuses_it_where_nothing_was_rendered(
 ) -> None:
     (tmp_path / ".env").write_bytes(broken.text.encode())
     before = tree(tmp_path)
-    assert main([*option, "--output", str(tmp_path)]) == 1
+    assert main([*option, "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err.splitlines() == list(broken.faults)
     assert tree(tmp_path) == before
 
@@ -98,7 +99,7 @@ def test_the_command_itself_refuses_it(broken: Broken, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(broken.text.encode())
     before = tree(tmp_path)
     done = render("--output", str(tmp_path), check=False)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == list(broken.faults)
     assert tree(tmp_path) == before
 
@@ -122,7 +123,7 @@ def test_what_is_no_text_is_refused(content: bytes, byte: int, tmp_path: Path, r
 def test_a_huge_file_is_refused(tmp_path: Path, refuses: Refuses) -> None:
     env = tmp_path / ".env"
     env.write_bytes(b"#" * 1_000_001)
-    refuses(f"{env}: larger than 1000000 bytes, so no .env file; give the path of a .env file")
+    refuses(f"{env}: too large for a .env file (1000000 bytes at most); give the path of a .env file")
 
 
 def test_a_directory_is_refused(tmp_path: Path, refuses: Refuses) -> None:
@@ -132,13 +133,13 @@ def test_a_directory_is_refused(tmp_path: Path, refuses: Refuses) -> None:
 
 def test_a_pipe_is_refused(tmp_path: Path, refuses: Refuses) -> None:
     os.mkfifo(tmp_path / ".env")
-    refuses(f"{tmp_path / '.env'}: this is a device or a pipe, so no .env file; give the path of a .env file")
+    refuses(f"{tmp_path / '.env'}: this is a device or a pipe, not a .env file; give the path of a .env file")
 
 
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ("/dev/zero", "this is a device or a pipe, so no .env file; give the path of a .env file"),
+        ("/dev/zero", "this is a device or a pipe, not a .env file; give the path of a .env file"),
         ("/proc/self/mem", "cannot be read (Input/output error); give a readable file with --env"),
         ("/etc", "this is a directory; give the path of the .env file in it"),
         ("/no/such/.env", "there is no such file; make it with `mkdir -p /no/such && cp {example} /no/such/.env`"),
@@ -151,29 +152,31 @@ def test_what_is_no_file_is_refused(path: str, fault: str, refuses: Refuses) -> 
 
 
 def test_a_file_is_no_folder(refuses: Refuses) -> None:
-    refuses("/dev/null: is no folder; give the path of a file in one with --env", arguments=("--env", "/dev/null/.env"))
+    refuses(
+        "/dev/null: this is not a folder; with --env, name a file in a folder", arguments=("--env", "/dev/null/.env")
+    )
 
 
 def test_a_link_to_the_example_is_the_example(tmp_path: Path, refuses: Refuses) -> None:
     (tmp_path / ".env.example").write_text("SITE=mine\n")
     env = tmp_path / "als.env"
     env.symlink_to(".env.example")
-    fault = "is the example, and a site's secrets go into its file; copy it to another name"
+    fault = "this is the example, and a render writes secrets into its file; copy it to another name"
     refuses(f"{env}: {fault}", arguments=("--env", str(env)))
 
 
 def test_the_example_is_copied_and_not_filled(tmp_path: Path, refuses: Refuses) -> None:
     env = tmp_path / ".env.example"
     env.write_text("SITE=mine\n")
-    fault = "is the example, and a site's secrets go into its file; copy it to another name"
+    fault = "this is the example, and a render writes secrets into its file; copy it to another name"
     refuses(f"{env}: {fault}", arguments=("--env", str(env)))
 
 
 def test_another_env_needs_a_folder_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = tree(tmp_path)
-    assert main(["--env", str(tmp_path / "als.env")]) == 1
+    assert main(["--env", str(tmp_path / "als.env")]) == 2
     assert capsys.readouterr().err == (
-        "--env names another site: say with --output which folder it is for, for example --output sites/als\n"
+        "--env names another site; name its folder as well, with --output, for example --output sites/als\n"
     )
     assert tree(tmp_path) == before
 
@@ -217,7 +220,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_read_only_folder_is_refused(read_only: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--output", str(read_only)]) == 1
+    assert main(["--output", str(read_only)]) == 2
     assert capsys.readouterr().err == (
-        f"{read_only}: cannot be written by this user; mend its owner or mode, or choose another --output\n"
+        f"{read_only}: cannot be written by this user; correct its owner or mode, or choose another --output\n"
     )

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from stack import certificates
-from stack.authority import CLIENT, SERVER, Authority
-from stack.certificates import Pair
-from stack.errors import SiteError
-from stack.files import File
+from stack.complete import certificates
+from stack.complete.authority import Authority
+from stack.complete.certificates import Pair
+from stack.components.component import CLIENT_USAGE as CLIENT
+from stack.components.component import SERVER_USAGE as SERVER
+from stack.core.errors import SiteError
+from stack.core.files import File
+from stack.load import pem
 
 NAMES = ("registry", "localhost", "127.0.0.1")
 
@@ -80,7 +83,7 @@ class TestServer:
 
     def test_the_longest_host_name(self, ca: Pair) -> None:
         name = ".".join(["a" * 63] * 3 + ["b" * 61])
-        assert certificates.names_of(certificates.issue(ca, [name], SERVER, None).certificate) == [name]
+        assert pem.names_of(certificates.issue(ca, [name], SERVER, None).certificate) == [name]
 
 
 class TestClient:
@@ -115,7 +118,7 @@ class TestKeeping:
         [
             (NAMES[:2], SERVER, "the old one was for registry, localhost, 127.0.0.1"),
             ((*NAMES, "::1"), SERVER, "the old one was for registry, localhost, 127.0.0.1"),
-            (NAMES, CLIENT, "the old one was for no client"),
+            (NAMES, CLIENT, "the old one was not for a client"),
         ],
     )
     def test_what_it_is_for_changed(
@@ -124,7 +127,7 @@ class TestKeeping:
         made = certificates.issue(ca, names, usage, server)
         assert made.reason == reason
         assert made.key != server.key
-        assert certificates.names_of(made.certificate) == list(names)
+        assert pem.names_of(made.certificate) == list(names)
 
     def test_the_ca_changed(self, server: Pair) -> None:
         for name in ("als CA", "another CA"):
@@ -144,31 +147,31 @@ class TestKeeping:
         assert certificates.issue(ca, NAMES, SERVER, mixed).reason == "the old one did not fit its key"
 
     def test_a_certificate_is_remade_before_it_ends(self, ca: Pair, server: Pair) -> None:
-        end = certificates.ends(server.certificate)
+        end = pem.ends(server.certificate)
         self.lasts(server, certificates.DAYS)
         last = end - timedelta(days=certificates.RENEW_DAYS)
         assert certificates.issue(ca, NAMES, SERVER, server, last) is server
         made = certificates.issue(ca, NAMES, SERVER, server, last + timedelta(seconds=1))
         assert made.reason == f"the old one ends on {end:%Y-%m-%d}"
-        assert certificates.ends(made.certificate) > end
+        assert pem.ends(made.certificate) > end
 
     def test_a_ca_is_remade_before_it_ends(self, ca: Pair) -> None:
-        end = certificates.ends(ca.certificate)
+        end = pem.ends(ca.certificate)
         self.lasts(ca, certificates.CA_DAYS)
         last = end - timedelta(days=certificates.RENEW_DAYS)
         assert certificates.authority("als CA", ca, last) is ca
         made = certificates.authority("als CA", ca, last + timedelta(seconds=1))
         assert made.reason == f"the old one ends on {end:%Y-%m-%d}"
-        assert certificates.ends(made.certificate) > end
+        assert pem.ends(made.certificate) > end
 
     def lasts(self, pair: Pair, days: int) -> None:
-        left = certificates.ends(pair.certificate) - datetime.now(UTC)
+        left = pem.ends(pair.certificate) - datetime.now(UTC)
         assert timedelta(days=days) - timedelta(hours=2) < left <= timedelta(days=days)
 
     def test_no_certificate_outlives_its_ca(self, ca: Pair) -> None:
-        end = certificates.ends(ca.certificate)
+        end = pem.ends(ca.certificate)
         late = certificates.issue(ca, NAMES, SERVER, None, end - timedelta(days=100))
-        assert certificates.ends(late.certificate) == end
+        assert pem.ends(late.certificate) == end
 
 
 class TestFiles:
@@ -181,7 +184,7 @@ class TestFiles:
             (".site/ca/ca.crt", "0o644"),
             (".site/ca/ca.key", "0o600"),
         ]
-        ends = certificates.ends(made[2].content)
+        ends = pem.ends(made[2].content)
         assert made[2].note == f"made; valid until {ends:%Y-%m-%d}"
 
     def test_are_kept_to_the_byte(self, tmp_path: Path) -> None:
@@ -211,7 +214,7 @@ class TestFiles:
         with pytest.raises(SiteError) as refused:
             Authority(tmp_path, "als").issue("registry", "tls", NAMES, SERVER)
         assert refused.value.faults == (
-            f"{tmp_path}/.site/ca/ca.key: cannot be read (Is a directory); mend its owner or mode",
+            f"{tmp_path}/.site/ca/ca.key: cannot be read (Is a directory); correct its owner or mode",
         )
 
     def of(self, authority: Authority, root: Path) -> list[File]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stack import images, site
+from stack import site
+from stack.images import names
 from stack.site import Site
 from tests.sites import REPO
 
@@ -44,10 +45,10 @@ def blocks(made: Site) -> dict[str, dict[str, Any]]:
 
 def test_without_a_registry_jobs_run_in_the_images_of_this_engine(tmp_path: Path) -> None:
     made = load(tmp_path, WITHOUT)
-    pca = images.reference("pca", REPO)
+    pca = names.reference("pca", REPO)
     for flow in FLOWS:
         variables = deployments(made)[f"{flow}_image_docker"]["work_pool"]["job_variables"]
-        assert variables["image"] == images.reference(flow, REPO)
+        assert variables["image"] == names.reference(flow, REPO)
     asked = deployments(made)["launch_docker"]["parameters"]["docker_params"]
     assert f"{asked['image_name']}:{asked['image_tag']}" == pca
     assert credentials(made) is None
@@ -59,7 +60,7 @@ def test_without_a_registry_jobs_run_in_the_images_of_this_engine(tmp_path: Path
 
 def test_with_one_they_are_asked_for_by_its_name(tmp_path: Path) -> None:
     made = load(tmp_path, HERE, "REGISTRY_HOST=registry.example.org", "REGISTRY_PORT=5443")
-    weather = images.reference("weather", REPO).removeprefix("localhost/")
+    weather = names.reference("weather", REPO).removeprefix("localhost/")
     assert deployments(made)["weather_image_docker"]["work_pool"]["job_variables"] == {
         "image": f"registry.example.org:5443/{weather}",
         "volumes": ["lab-results:/srv/site/results"],

@@ -9,9 +9,8 @@ from pathlib import Path
 import prefect.settings
 import pytest
 
-from stack import cli
-from stack.components import ALL
-from stack.settings import KEYS
+from stack import arguments
+from stack.components.all import ALL, KEYS
 from tests.sites import REPO
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -86,8 +85,8 @@ def test_make_targets_exist(page: Path) -> None:
 @pages
 def test_commands_of_render_exist(page: Path) -> None:
     for code in commands(page):
-        for arguments in re.findall(r"python render\.py([^|;&()<>]*)", code):
-            cli._options(shlex.split(arguments))  # ends the test with argparse's own words where it does not
+        for given in re.findall(r"python render\.py([^|;&()<>]*)", code):
+            arguments.parsed(shlex.split(given))  # ends the test with argparse's own words where it does not
 
 
 @pages
@@ -105,7 +104,16 @@ def names_in_files() -> frozenset[str]:
     """Names of variables in templates, recipes, scripts and code; not in tests, which may name what is wrong."""
     found: set[str] = set()
     for file in tracked(
-        "templates", "images", "stack", "client", "server", "registry", "worker-docker", "Makefile", "tests/sites.py"
+        "templates",
+        "images",
+        "stack",
+        "client",
+        "server",
+        "registry",
+        "socket-proxy",
+        "worker-docker",
+        "Makefile",
+        "tests/sites.py",
     ):
         if file.suffix not in (".md", ".txt"):
             found |= set(NAME.findall(text(file)))
@@ -114,10 +122,10 @@ def names_in_files() -> frozenset[str]:
 
 def proxy_settings() -> set[str]:
     """The variables of the socket proxy; its code puts them together from a prefix, a role and a name."""
-    from socket_proxy.roles import ROLES
+    from socket_proxy.policy import ROLES
     from socket_proxy.settings import PREFIX
 
-    source = text(REPO / "worker-docker/proxy/socket_proxy/settings.py")
+    source = text(REPO / "socket-proxy/socket_proxy/settings.py")
     plain = set(re.findall(r'["}_]([A-Z][A-Z_]+)"', source))
     roles = {f"{role.upper()}_{name}" for role in ROLES for name in plain}
     return plain | {f"{PREFIX}{name}" for name in plain | roles}

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stack import site
-from stack.files import MOUNTED_SECRET
-from stack.htpasswd import htpasswd
+from stack.complete.htpasswd import htpasswd
+from stack.core.files import MOUNTED_SECRET
 from tests.sites import REPO
 
 PATH = "registry/secrets/htpasswd"

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack import imagebuild_apt, imagebuild_engine, imagebuild_pip, imagebuild_secrets, images
-from stack.errors import SiteError
-from stack.imagebuild import lacking, relevant
-from stack.imagebuild_recipe import Recipe
+from stack.core.errors import SiteError
+from stack.images import apt, engine, pip
+from stack.images import names as images
+from stack.images import secrets as imagebuild_secrets
+from stack.images.builder import lacking, relevant
+from stack.images.recipe import Recipe
 
 REPO = Path(__file__).resolve().parents[2]
 IMAGES = ("prefect", "flows", "postgres", "redis")
@@ -125,11 +127,11 @@ class TestReference:
         with pytest.raises(SiteError) as refused:
             images.jobs(root)
         assert refused.value.faults == (
-            "client/algorithms/MyAlgo: an image is called like its folder: lower-case letters, digits and inner . _ -; "
-            "rename it",
-            "client/algorithms/weather: client/direct/weather has this name too; rename one of them",
+            "client/algorithms/MyAlgo: an image has the name of its folder: lower-case letters and digits, "
+            "with . _ - only between them; rename it",
+            "client/algorithms/weather: client/direct/weather has the same name; rename one of them",
             "client/algorithms/pca: has no Dockerfile, and deployments name its image; "
-            "`git checkout client/algorithms/pca` brings it",
+            "`git checkout client/algorithms/pca` restores it",
         )
 
     def test_changes_with_a_new_and_with_a_renamed_file(self, root: Path) -> None:
@@ -163,7 +165,7 @@ class TestReference:
     def test_refuses_an_image_that_has_no_recipe(self) -> None:
         with pytest.raises(SiteError) as refused:
             images.reference("nothing", REPO)
-        assert refused.value.faults == (f"{REPO}/images/nothing: there is no recipe of an image called nothing",)
+        assert refused.value.faults == (f"{REPO}/images/nothing: there is no recipe for an image called nothing",)
 
 
 class TestLacking:
@@ -221,7 +223,7 @@ class TestFailure:
         with pytest.raises(SiteError) as refused:
             images.ensure(["redis"], REPO, "auto", None, {}, print)
         assert refused.value.faults == (
-            "images: there is no `docker` command here; install an engine with `make engine`",
+            "there is no `docker` command on this machine; install an engine with `make engine`",
         )
 
 
@@ -229,13 +231,13 @@ class TestRun:
     def test_keeps_and_tells_every_line(self, tmp_path: Path) -> None:
         heard: list[str] = []
         log = tmp_path / "logs" / "x.log"
-        status = imagebuild_engine.run(["sh", "-c", "echo one; echo two >&2; exit 3"], log, heard.append)
+        status = engine.run(["sh", "-c", "echo one; echo two >&2; exit 3"], log, heard.append)
         assert (status, heard, log.read_text()) == (3, ["one", "two"], "one\ntwo\n")
 
     def test_ends_only_a_command_that_says_nothing(self, tmp_path: Path) -> None:
         log = tmp_path / "x.log"
-        assert imagebuild_engine.run(["sleep", "600"], log, silent_seconds=0.1) == -9
-        assert imagebuild_engine.run(["sh", "-c", "echo here; sleep 6"], log, silent_seconds=5) == 0
+        assert engine.run(["sleep", "600"], log, silent_seconds=0.1) == -9
+        assert engine.run(["sh", "-c", "echo here; sleep 6"], log, silent_seconds=5) == 0
 
 
 DEBIAN = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
@@ -249,7 +251,7 @@ class TestAptSources:
         return tmp_path
 
     def sources(self, etc: Path) -> list[str]:
-        return imagebuild_apt.sources("bookworm", etc, etc / "os-release")
+        return apt.sources("bookworm", etc, etc / "os-release")
 
     def test_both_formats_without_other_suites_and_vendors(self, etc: Path) -> None:
         (etc / "sources.list").write_text(
@@ -309,7 +311,7 @@ class TestMachineConfiguration:
             "find-links = /somewhere/wheels\ntimeout = 7\n[install]\ntimeout = 9\nno-compile = true\n"
         )
         monkeypatch.setenv("PIP_TRUSTED_HOST", "index.example.org")
-        assert set(imagebuild_pip.container_configuration("/run/secrets/ca").splitlines()) >= {
+        assert set(pip.container_configuration("/run/secrets/ca").splitlines()) >= {
             "[global]",
             "index-url = https://user:p%40ss@index.example.org/simple",
             "extra-index-url = https://extra.example.org/simple",
@@ -317,8 +319,8 @@ class TestMachineConfiguration:
             "trusted-host = index.example.org",
             "cert = /run/secrets/ca",
         }
-        assert "somewhere" not in imagebuild_pip.container_configuration("")
-        assert "cert" not in imagebuild_pip.container_configuration("")
+        assert "somewhere" not in pip.container_configuration("")
+        assert "cert" not in pip.container_configuration("")
 
     def test_certificates_of_machine_pip_and_site_together(self, pip_conf: Path, tmp_path: Path) -> None:
         own, extra = tmp_path / "own.pem", tmp_path / "extra.pem"
@@ -333,14 +335,14 @@ class TestMachineConfiguration:
         with pytest.raises(SiteError) as refused:
             imagebuild_secrets.trusted(tmp_path / "none.pem")
         assert refused.value.faults == (
-            f"EXTRA_CA_BUNDLE: there is no file {tmp_path}/none.pem; write the path of a file with certificates",
+            f"EXTRA_CA_BUNDLE: {tmp_path}/none.pem does not exist; write the path of a file with certificates",
         )
 
     def test_paths_of_this_machine_stay_out_of_apt(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         conf = tmp_path / "apt.conf"
         conf.write_text('Acquire::https::CAInfo "/here.pem";\nAcquire::http::Proxy "http://proxy.example.org:3128";\n')
         monkeypatch.setenv("APT_CONFIG", str(conf))
-        lines = imagebuild_apt.container_configuration("/run/secrets/ca").splitlines()
+        lines = apt.container_configuration("/run/secrets/ca").splitlines()
         if shutil.which("apt-config"):
             assert 'Acquire::http::Proxy "http://proxy.example.org:3128";' in lines
         assert [line for line in lines if "CAInfo" in line] == ['Acquire::https::CAInfo "/run/secrets/ca";']

@@ -8,10 +8,10 @@ from launchers.parent.catalogue import Algorithm, read_catalogue
 from launchers.parent.job_config import JobConfig, read_job_config
 from launchers.parent.routing import ENVIRONMENTS, Route, route
 
-from stack import images
 from stack.cli import main
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests.sites import REPO
 
 Capture = pytest.CaptureFixture[str]
@@ -103,7 +103,7 @@ def test_without_a_catalogue_it_is_the_example_with_the_image_of_this_bundle(tmp
     assert render(tmp_path) == 0
     (found,) = read_catalogue(tmp_path / "agent/catalogue.yml").algorithms.items()
     assert found[0] == "pca"
-    assert f"{found[1].image_name}:{found[1].image_tag}" == images.reference("pca", REPO, bases(Settings()))
+    assert f"{found[1].image_name}:{found[1].image_tag}" == names.reference("pca", REPO, bases(SETTINGS.defaults()))
 
 
 def test_every_fault_of_a_catalogue_is_told_at_once(tmp_path: Path, capsys: Capture) -> None:
@@ -113,7 +113,7 @@ algorithms:
   b: {image_name: x, image_tag: 1.4, tasks: {train: ../b.py}}
   c: {memory: lots}
 """
-    assert render(tmp_path, catalogue=wrong) == 1
+    assert render(tmp_path, catalogue=wrong) == 2
     path = tmp_path / "catalogue.yml"
     known = "conda_env, cpus, folder, gpus, image_name, image_tag, memory, tasks"
     assert capsys.readouterr().err.splitlines() == [

@@ -14,10 +14,11 @@ import yaml
 from hypothesis import given
 from sqlalchemy.engine import make_url
 
-from stack import kubernetes
 from stack.cli import main
-from stack.context import context
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.components.kubernetes import image
+from stack.render import kubernetes
+from stack.render.nouns import nouns
 from tests.passwords import passwords
 from tests.unit.parsed import parse
 from tests.unit.tree import tree
@@ -50,7 +51,7 @@ IMAGE = (
 def rendered(**given: str) -> dict[str, str]:
     """The files of kubernetes/, by their path below it."""
     site = parse(SECRETS | {"SITE": "als", "KUBERNETES_VALUES": "true"} | given)
-    files = kubernetes.files(site, context(site) | {"SCHEDULES": {}})
+    files = kubernetes.files(site, nouns(site) | {"schedules": {}})
     return {file.path.removeprefix("kubernetes/"): file.content.decode() for file in files}
 
 
@@ -235,10 +236,10 @@ def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> 
 def test_what_cannot_be_is_refused(text: str, fault: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / ".env").write_text(text, encoding="utf-8")
     before = tree(tmp_path)
-    assert main(["--output", str(tmp_path)]) == 1
+    assert main(["--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err.splitlines() == [fault]
     assert tree(tmp_path) == before
 
 
 def test_the_default_image_is_of_the_sites_version() -> None:
-    assert kubernetes.image(Settings()).startswith(f"prefecthq/prefect:{Settings().PREFECT_VERSION}-")
+    assert image(SETTINGS.defaults()).startswith(f"prefecthq/prefect:{SETTINGS.defaults().PREFECT_VERSION}-")

@@ -8,9 +8,14 @@ import pytest
 import yaml
 from socket_proxy import image
 
-from stack import compose, dockerworkers, doctor_nested, engine, nested, site, subnets
-from stack.components import WORKER_DIND
-from stack.errors import SiteError
+from stack import site
+from stack.components import worker_dind
+from stack.components.all import SETTINGS
+from stack.components.worker_dind import WORKER_DIND
+from stack.core.errors import SiteError
+from stack.images import flow_images
+from stack.run import compose, engine, nested
+from stack.run.machine import ThisMachine
 from stack.site import Site
 
 REGISTRY = "REGISTRY_PASSWORD=registry-password\n"
@@ -115,7 +120,8 @@ def test_two_components_of_a_folder_share_what_is_the_same(tmp_path: Path) -> No
     ],
 )
 def test_addresses_inside_are_parts_of_the_setting(subnet: str, bridge: str, pool: str) -> None:
-    assert (subnets.bridge(subnet), subnets.pool(subnet)) == (bridge, pool)
+    settings = SETTINGS.defaults(DIND_SUBNET=subnet)
+    assert (worker_dind.bridge(settings), worker_dind.addresses(settings)) == (bridge, pool)
 
 
 class TestDoctor:
@@ -132,7 +138,8 @@ class TestDoctor:
 
     def test_an_engine_that_lacks_images(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         docker_says(tmp_path, monkeypatch, ps="echo id", version="echo 26.1.5", inspect='test "$1" = image')
-        images = " and ".join(nested.lacking(load(tmp_path), dockerworkers.dind(load(tmp_path).settings)))
+        made = load(tmp_path).settings
+        images = " and ".join(flow_images.lacking(made, worker_dind.workers(made), ThisMachine(tmp_path)))
         assert images.count("localhost/prefect-site/") == 4
         assert said(tmp_path) == [
             "ok   the engine of worker-dind answers: docker 26.1.5",
@@ -143,23 +150,31 @@ class TestDoctor:
         refused = "cat > /dev/null; echo 401 Unauthorized >&2; exit 1"
         log = docker_says(tmp_path, monkeypatch, ps="echo id", version="echo 26.1.5", login=refused)
         assert said(tmp_path, REGISTRY)[1:] == [
-            "FAIL the engine of worker-dind cannot log in to registry:5000 (401 Unauthorized); REGISTRY_PASSWORD is "
-            "not the registry's; after a change in .env, `docker compose up -d` in registry/"
+            "FAIL the engine of worker-dind cannot log in to registry:5000 (401 Unauthorized); REGISTRY_PASSWORD "
+            "differs from the registry's; after a change in .env, `docker compose up -d` in registry/"
         ]
         assert "registry-password" not in log.read_text()
 
     def test_what_the_kernel_lacks_for_an_engine_without_privileges(self, tmp_path: Path) -> None:
         namespaces, tun = tmp_path / "max_user_namespaces", tmp_path / "tun"
         namespaces.write_text("0\n")
-        assert [finding.line() for finding in doctor_nested.rootless(tun, namespaces)] == [
+        assert rootless(tun, namespaces) == [
             f"FAIL DIND_ROOTLESS: this machine has no {tun}; load it as root with `modprobe tun`",
             "FAIL DIND_ROOTLESS: this machine allows no user namespaces; write a number such as 10000 into "
             f"{namespaces} as root, or set DIND_ROOTLESS=false",
         ]
         namespaces.write_text("96365\n")
         tun.touch()
-        assert list(doctor_nested.rootless(tun, namespaces)) == []
+        assert rootless(tun, namespaces) == []
 
 
 def said(folder: Path, more: str = "") -> list[str]:
-    return [finding.line() for finding in doctor_nested.check(load(folder, more))]
+    settings = load(folder, more).settings
+    with ThisMachine(folder) as machine:
+        found = [*worker_dind.findings(settings, machine), *flow_images.findings(settings, machine)]
+    return [finding.line() for finding in found]
+
+
+def rootless(tun: Path, namespaces: Path) -> list[str]:
+    found = worker_dind.rootless(ThisMachine(tun.parent), str(tun), str(namespaces))
+    return [finding.line() for finding in found]

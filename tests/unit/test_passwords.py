@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from redis import Redis
 
-from stack import envfile
 from stack.cli import main
-from stack.context import redis_string, redis_url
-from stack.errors import SiteError
+from stack.core.errors import SiteError
+from stack.core.quoting import redis_string, redis_url
+from stack.load import envfile
 from tests.passwords import NASTY, logins, passwords, redis_conf_password
 from tests.unit.tree import tree
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from stack import profile
 from stack.cli import main
+from stack.render import profile
 from tests.passwords import logins
 from tests.unit.parsed import parse
 

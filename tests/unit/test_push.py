@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from stack import doctor_registry, engine, push, registry_login, site, trust
-from stack.errors import SiteError
+from stack import site
+from stack.components import registry
+from stack.core.errors import SiteError
+from stack.run import engine, login, push
+from stack.run.machine import ThisMachine
 from stack.site import Site
 
 ADDRESS = "registry:5000"
-ASK_TRUST = "run `make trust-registry` as root; if that has nothing to do, its engine is on another machine"
+ASK_TRUST = "run `make trust-registry` as root; if that changes nothing, the engine runs on another machine"
 
 
 @pytest.fixture
@@ -19,9 +22,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     (tmp_path / ".env").write_text(
         "COMPONENTS=registry worker-docker\nSERVER_AUTH=false\nPREFECT_API_URL=http://p/api\n"
     )
-    monkeypatch.setattr(trust, "lacks", lambda *_: [])
+    monkeypatch.setattr(registry, "missing", lambda *_: iter(()))
     monkeypatch.setattr(engine, "unusable", lambda: None)
-    monkeypatch.setattr(registry_login, "NAMES_SECONDS", 0)
+    monkeypatch.setattr(login, "NAMES_SECONDS", 0)
     return site.load(tmp_path / ".env", tmp_path)
 
 
@@ -36,6 +39,11 @@ def docker_says(folder: Path, monkeypatch: pytest.MonkeyPatch, **commands: str) 
     return log
 
 
+def said_of_registry(made: Site) -> list[str]:
+    with ThisMachine(made.root) as machine:
+        return [one.line() for one in registry.findings(made.settings, machine)]
+
+
 def fails(words: str) -> str:
     return f"cat > /dev/null; echo {shlex.quote(words)} >&2; exit 1"
 
@@ -46,7 +54,8 @@ def fails(words: str) -> str:
         (
             "FAIL",
             f"login attempt to https://{ADDRESS}/v2/ failed with status: 401 Unauthorized",
-            "REGISTRY_PASSWORD is not the registry's; after a change in .env, `docker compose up -d` in registry/",
+            "REGISTRY_PASSWORD differs from the registry's; "
+            "after a change in .env, `docker compose up -d` in registry/",
         ),
         ("note", "dial tcp 0.0.0.0:5000: connect: connection refused", "start it with `make up`"),
         ("FAIL", "tls: failed to verify certificate: x509: certificate signed by unknown authority", ASK_TRUST),
@@ -54,25 +63,23 @@ def fails(words: str) -> str:
         (
             "FAIL",
             "http: server gave HTTP response to HTTPS client",
-            "REGISTRY_TLS=false: tell the engine that it may, as registry/README.md says",
+            "REGISTRY_TLS=false: allow it in the engine, as registry/README.md says",
         ),
-        ("FAIL", "something new", "mend that, then ask again"),
+        ("FAIL", "something new", "correct that and try again"),
     ],
 )
-def test_doctor_says_what_mends_a_refused_login(
+def test_doctor_says_what_to_do_about_a_refused_login(
     made: Site, said: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, words, mend = said
+    status, words, advice = said
     docker_says(tmp_path, monkeypatch, login=fails(words))
-    assert [one.line() for one in doctor_registry.check(made)] == [
-        f"{status} the engine cannot log in to {ADDRESS} ({words}); {mend}"
-    ]
+    assert said_of_registry(made) == [f"{status} the engine cannot log in to {ADDRESS} ({words}); {advice}"]
 
 
 def test_doctor_waits_no_longer_than_it_says(made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_login, "LOGIN_SECONDS", 0.2)
+    monkeypatch.setattr(login, "LOGIN_SECONDS", 0.2)
     docker_says(tmp_path, monkeypatch, login="exec sleep 60")
-    assert [one.line() for one in doctor_registry.check(made)] == [
+    assert said_of_registry(made) == [
         f"FAIL the engine cannot log in to {ADDRESS} (no answer within 0.2 s); "
         "start it with `make up`, or correct REGISTRY_HOST and REGISTRY_PORT"
     ]
@@ -81,10 +88,10 @@ def test_doctor_waits_no_longer_than_it_says(made: Site, tmp_path: Path, monkeyp
 def test_an_engine_that_has_not_read_the_hosts_file_yet_is_asked_again(
     made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_login, "NAMES_SECONDS", 60)
+    monkeypatch.setattr(login, "NAMES_SECONDS", 60)
     once = f"test -e {tmp_path}/asked || {{ touch {tmp_path}/asked; {fails('lookup registry: no such host')}; }}"
     docker_says(tmp_path, monkeypatch, login=once)
-    assert [one.line() for one in doctor_registry.check(made)] == [f"ok   the engine logs in to {ADDRESS} as prefect"]
+    assert said_of_registry(made) == [f"ok   the engine logs in to {ADDRESS} as prefect"]
 
 
 def test_a_push_that_is_refused_says_why(made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +112,7 @@ def test_a_refused_login_ends_the_push(made: Site, tmp_path: Path, monkeypatch: 
     with pytest.raises(SiteError) as refused:
         push.push(made, print)
     assert refused.value.faults == (
-        f"the engine cannot log in to {ADDRESS} (401 Unauthorized); REGISTRY_PASSWORD is not the registry's; "
+        f"the engine cannot log in to {ADDRESS} (401 Unauthorized); REGISTRY_PASSWORD differs from the registry's; "
         "after a change in .env, `docker compose up -d` in registry/",
     )
 

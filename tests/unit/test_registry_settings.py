@@ -6,14 +6,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack import certificates, registry, site
-from stack.authority import CLIENT, SERVER
-from stack.certificates import Pair
-from stack.errors import SiteError
+from stack import site
+from stack.complete import certificates
+from stack.complete.certificates import Pair
+from stack.components import registry
+from stack.components.component import CLIENT_USAGE as CLIENT
+from stack.components.component import SERVER_USAGE as SERVER
+from stack.core.errors import SiteError
+from stack.load import pem
 from stack.site import Site
 
-BIND = "this is no IP address of an interface; 127.0.0.1 is this machine alone, 0.0.0.0 is everybody"
-NAME = "this is no host name: lower-case letters, digits and hyphens between dots, no address"
+BIND = "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
+NAME = "this must be a host name: lower-case letters, digits and hyphens between dots; not an IP"
 USER = "a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit"
 USERS = "a user is written USER:PASSWORD, several are separated by spaces"
 LONG = "ab" * 36 + "c"
@@ -72,8 +76,8 @@ class TestOneValue:
             ("REGISTRY_USER=a:b", USER),
             ("REGISTRY_USER=#a", USER),
             ("REGISTRY_USER=\u00e9", USER),
-            (f"REGISTRY_PASSWORD={LONG}", "a password of the registry has 72 bytes at most, this one 73"),
-            (f"REGISTRY_PASSWORD={'é' * 37}", "a password of the registry has 72 bytes at most, this one 74"),
+            (f"REGISTRY_PASSWORD={LONG}", "a password of the registry has at most 72 bytes, this has 73"),
+            (f"REGISTRY_PASSWORD={'é' * 37}", "a password of the registry has at most 72 bytes, this has 74"),
             (
                 "REGISTRY_PASSWORD=changeme",
                 "this is a placeholder; write the real value, or leave it empty to have one made",
@@ -84,11 +88,11 @@ class TestOneValue:
             ("REGISTRY_USERS=alice:a alice:b", "a user is given twice"),
             ("REGISTRY_USERS=alice:100%", "alice: a % is written %25"),
             ("REGISTRY_USERS=alice:%g0", "alice: a % is written %25"),
-            ("REGISTRY_USERS=alice:%ff", "alice: what stands behind % is no UTF-8 text"),
+            ("REGISTRY_USERS=alice:%ff", "alice: the bytes behind % are not UTF-8 text"),
             ("REGISTRY_USERS=alice:a%0Ab", "alice: a password of the registry is printable text"),
             (
                 f"REGISTRY_USERS=bob:b alice:{LONG}",
-                "alice: a password of the registry has 72 bytes at most, this one 73",
+                "alice: a password of the registry has at most 72 bytes, this has 73",
             ),
             ("REGISTRY_USERS=alice:changeme", "alice: this is a placeholder; write the real value"),
             ("REGISTRY_CERTIFICATE=tls.crt", "write the absolute path of the file"),
@@ -199,7 +203,7 @@ class TestRendered:
     def test_the_certificate_is_for_the_name_and_for_this_machine(self, tmp_path: Path) -> None:
         made = load(tmp_path, "REGISTRY_HOST=registry.example.org")
         served = content(made, "registry/secrets/tls.crt").encode()
-        assert certificates.names_of(served) == ["registry.example.org", "localhost", "127.0.0.1"]
+        assert pem.names_of(served) == ["registry.example.org", "localhost", "127.0.0.1"]
         ssl.create_default_context(cadata=content(made, ".site/certs.d/registry.example.org:5000/ca.crt"))
 
     def test_a_certificate_is_made_again_for_another_name_by_the_same_ca(self, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from stack import site, templates
+from stack import site
 from stack.cli import main
-from stack.components import ALL
-from stack.errors import SiteError
+from stack.components.all import ALL
+from stack.core.errors import SiteError
+from stack.render import templates
 from tests.sites import REPO
 from tests.unit.tree import tree
 
@@ -130,7 +131,7 @@ def test_a_component_taken_out_takes_its_files_along(root: Path, capsys: Capture
     assert main(["--output", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
-        "agent is no longer in COMPONENTS; what still runs of it ends with: docker compose -p prefect-site-agent down"
+        "agent is no longer in COMPONENTS; stop what still runs of it with: docker compose -p prefect-site-agent down"
     )
     gone = [line.split()[1] for line in lines if line.startswith("gone ")]
     assert gone == [
@@ -281,7 +282,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_changes_nothing(full_disk: Path, capsys: Capture) -> None:
     (full_disk / ".env").write_text("SITE=als\n", encoding="utf-8")
     before = tree(full_disk)
-    assert main(["--output", str(full_disk / "site"), "--env", str(full_disk / ".env")]) == 1
+    assert main(["--output", str(full_disk / "site"), "--env", str(full_disk / ".env")]) == 2
     fault = capsys.readouterr().err
     assert re.fullmatch(r"\S+: cannot be written \(No space left on device\); nothing was changed\n", fault)
     assert tree(full_disk) == before
@@ -301,7 +302,7 @@ def mounted(root: Path) -> Iterator[Path]:
 def test_a_file_that_cannot_be_replaced_changes_nothing(mounted: Path, root: Path, capsys: Capture) -> None:
     edit(root, "^SITE=.*$", "SITE=als")
     before = tree(root)
-    assert main(["--output", str(root)]) == 1
+    assert main(["--output", str(root)]) == 2
     assert capsys.readouterr().err == (
         f"{mounted}: cannot be written (Invalid cross-device link); nothing was changed\n"
     )
@@ -321,7 +322,7 @@ def test_a_fault_at_any_step_changes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", refusing(Path.replace, steps, step))
         patch.setattr(Path, "unlink", refusing(Path.unlink, steps, step))
-        assert main(["--output", str(root)]) == 1
+        assert main(["--output", str(root)]) == 2
     assert capsys.readouterr().err.endswith(": cannot be written (Input/output error); nothing was changed\n")
     assert tree(root) == before
 
@@ -380,7 +381,7 @@ def test_other_commands_take_no_option_of_render(command: str, option: str, root
         main([command, option, "--output", str(root)])
     assert ended.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"render.py: error: --check and --diff belong to render; {command} takes neither"
+    assert last == f"render.py {command}: error: {command} does not take {option}"
 
 
 def test_a_reader_that_stops_early_is_no_fault(tmp_path: Path) -> None:
@@ -402,3 +403,45 @@ def test_a_template_that_names_no_setting_is_a_fault() -> None:
     with pytest.raises(SiteError) as raised:
         templates.render("client/prefect.yaml.j2", {"SITE": "als"})
     assert raised.value.faults == ("templates/client/prefect.yaml.j2: 'PREFECT_VERSION' is undefined",)
+
+
+@pytest.fixture
+def copied_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Templates that a test may remove."""
+    folder = tmp_path / "templates"
+    shutil.copytree(templates.ROOT, folder)
+    monkeypatch.setattr(templates, "ROOT", folder)
+    templates._environment.cache_clear()
+    yield folder
+    templates._environment.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "agent/config.yml.j2",
+        "client/prefect.yaml.j2",
+        "client/pools/process.json.j2",
+        "partials/pull-code.yaml.j2",
+        "server/compose.yaml.j2",
+        "supervisord.conf.j2",
+    ],
+)
+def test_a_missing_template_is_a_fault_and_takes_no_file_from_a_site(
+    root: Path, copied_templates: Path, name: str, capsys: Capture
+) -> None:
+    assert main(["--output", str(root), "--check"]) == 0
+    (copied_templates / name).unlink()
+    before = tree(root)
+    assert main(["--output", str(root)]) == 1
+    assert capsys.readouterr().err == (
+        f"templates/{name}: this template is missing; bring it back: `git checkout templates/{name}`\n"
+    )
+    assert tree(root) == before
+
+
+def test_components_declare_all_their_templates_and_no_other() -> None:
+    declared = {f"{path}{templates.SUFFIX}" for each in ALL for path in (*each.rendered, each.compose_path)}
+    folders = {component.folder for component in ALL}
+    present = {path.relative_to(templates.ROOT).as_posix() for path in templates.ROOT.rglob(f"*{templates.SUFFIX}")}
+    assert declared == {name for name in present if name.partition("/")[0] in folders}

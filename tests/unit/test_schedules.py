@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack import schedule
+from stack.check import schedule, schedules
 from stack.cli import main
 from tests.sites import REPO
 from tests.unit.tree import tree
@@ -16,40 +16,40 @@ from tests.unit.tree import tree
 Capture = pytest.CaptureFixture[str]
 EXAMPLE = 'write for example weather: [{cron: "0 6 * * 1-5"}]'
 CRON = 'write for example cron: "0 6 * * 1-5"'
-NO_CRON = "this is no cron expression: minute, hour, day of month, month, day of week, and a sixth field for seconds"
+NO_CRON = "a cron expression is minute, hour, day of month, month, day of week, and optionally seconds"
 ONE = f"write exactly one of cron, interval, rrule, for example {CRON.removeprefix('write for example ')}"
 INTERVAL = "write for example interval: 3600"
 NO_INTERVAL = "an interval is a number of seconds, or an ISO 8601 duration such as PT1H30M"
 BOUNDS = "an interval lasts from 1 second to 100 years"
 RRULE = 'write for example rrule: "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18;BYMINUTE=0;BYSECOND=0"'
-NO_RRULE = "this is no recurrence rule of iCalendar (RFC 5545)"
-FOR_EVER = "INTERVAL is 1 or more: Prefect would look for the next time for ever"
-TOO_MANY = "Prefect goes through all times since DTSTART, or 2020-01-01, and these are too many: write interval"
-UNTIL = "UNTIL is a time of the schedule's zone, without Z; with DTSTART both have a Z, or none has"
+NO_RRULE = "this is not a recurrence rule of iCalendar (RFC 5545)"
+FOR_EVER = "INTERVAL must be 1 or more: Prefect would search for the next time for ever"
+TOO_MANY = "Prefect goes through all times since DTSTART (or 2020-01-01), and these are too many: use interval"
+UNTIL = "UNTIL is in the schedule's time zone, without Z; with DTSTART, both or neither end in Z"
 ZONE = "write for example timezone: Europe/Berlin"
-NO_DATE = "this is no date and time of ISO 8601, such as 2026-01-01T06:00:00"
+NO_DATE = "a date and time is written in ISO 8601, such as 2026-01-01T06:00:00"
 ANCHOR = f'{NO_DATE}; write for example anchor_date: "2026-01-01T06:00:00+01:00"'
 PARAMETERS = "write for example parameters: {months: [1, 2]}"
-JSON = "a parameter is what JSON can say: text, number, true, false, null, list or mapping"
-SWITCH = "this is a switch: true or false; write for example"
-SLUG = "a slug is text, and a name for this schedule that stays when its times change; write for example slug: daily"
-OWN = "A file in client/deployments/ has its schedules in itself"
+JSON = "a parameter must fit into JSON: text, number, true, false, null, list or mapping"
+SWITCH = "this must be true or false; write for example"
+SLUG = "a slug is text: a name for this schedule that stays when its times change; write for example slug: daily"
+OWN = "(schedules of a file in client/deployments/ belong in that file)"
 
 # A schedule as YAML, with what is said about it behind `schedules.yml: weather[0]`.
 FAULTS = {
-    "[]": ': this is no schedule; write for example {cron: "0 6 * * 1-5"}',
-    "daily": ': this is no schedule; write for example {cron: "0 6 * * 1-5"}',
-    "{slug: daily}": f": has none of the three; {ONE}",
+    "[]": ': this must be a schedule; write for example {cron: "0 6 * * 1-5"}',
+    "daily": ': this must be a schedule; write for example {cron: "0 6 * * 1-5"}',
+    "{slug: daily}": f": has none of the three kinds; {ONE}",
     "{cron: 0 6 * * *, interval: 60}": f": has cron and interval; {ONE}",
     "{cron: 0 6 * * *, interval: 60, rrule: FREQ=DAILY}": f": has cron and interval and rrule; {ONE}",
     "{corn: 0 6 * * *, interval: 60}": ".corn: there is no such field; did you mean cron?",
     "{interval: 60, active: true}": (
-        ".active: there is no such field; there are cron, day_or, interval, anchor_date, rrule, timezone, parameters, "
-        "paused, slug"
+        ".active: there is no such field; choose cron, day_or, interval, anchor_date, rrule, timezone, parameters, "
+        "paused or slug"
     ),
     "{interval: 60, 5: x}": (
-        ".5: there is no such field; there are cron, day_or, interval, anchor_date, rrule, timezone, parameters, "
-        "paused, slug"
+        ".5: there is no such field; choose cron, day_or, interval, anchor_date, rrule, timezone, parameters, "
+        "paused or slug"
     ),
     "{cron: 61 * * * *}": f".cron: '61 * * * *': {NO_CRON}; {CRON}",
     "{cron: 0 6 * *}": f".cron: '0 6 * *': {NO_CRON}; {CRON}",
@@ -58,10 +58,10 @@ FAULTS = {
     "{cron: }": f".cron: {NO_CRON}; {CRON}",
     "{cron: [0, 6]}": f".cron: {NO_CRON}; {CRON}",
     "{cron: 0 0 1W * *}": f".cron: '0 0 1W * *': {NO_CRON}; {CRON}",
-    "{cron: R 6 * * *}": f".cron: 'R 6 * * *': Prefect knows no random (R) and no hashed (H) times; {CRON}",
-    "{cron: 0 0 30 2 *}": f".cron: '0 0 30 2 *': no calendar has such a day; {CRON}",
+    "{cron: R 6 * * *}": f".cron: 'R 6 * * *': Prefect does not support random (R) or hashed (H) times; {CRON}",
+    "{cron: 0 0 30 2 *}": f".cron: '0 0 30 2 *': this day never comes; {CRON}",
     "{cron: 0 6 * * *, anchor_date: 2026-01-01}": (
-        ".anchor_date: goes with interval alone; leave it out of a schedule with cron"
+        ".anchor_date: works only with interval; remove it from a schedule with cron"
     ),
     "{interval: hourly}": f".interval: 'hourly': {NO_INTERVAL}; {INTERVAL}",
     "{interval: 1:30}": f".interval: '1:30': {NO_INTERVAL}; {INTERVAL}",
@@ -82,7 +82,7 @@ FAULTS = {
     "{rrule: FREQ=MINUTELY}": f".rrule: 'FREQ=MINUTELY': {TOO_MANY}; {RRULE}",
     "{rrule: FREQ=SECONDLY;BYHOUR=6}": f".rrule: 'FREQ=SECONDLY;BYHOUR=6': {TOO_MANY}; {RRULE}",
     "{rrule: FREQ=DAILY;UNTIL=20300101T000000Z}": f".rrule: 'FREQ=DAILY;UNTIL=20300101T000000Z': {UNTIL}; {RRULE}",
-    "{interval: 60, day_or: false}": ".day_or: goes with cron alone; leave it out of a schedule with interval",
+    "{interval: 60, day_or: false}": ".day_or: works only with cron; remove it from a schedule with interval",
     "{interval: 60, anchor_date: 2026-02-30}": f".anchor_date: '2026-02-30': {ANCHOR}",
     "{interval: 60, anchor_date: tomorrow}": f".anchor_date: 'tomorrow': {ANCHOR}",
     "{rrule: daily}": f".rrule: 'daily': {NO_RRULE}; {RRULE}",
@@ -90,14 +90,14 @@ FAULTS = {
     "{rrule: FREQ=SOMETIMES}": f".rrule: 'FREQ=SOMETIMES': {NO_RRULE}: invalid 'FREQ': SOMETIMES; {RRULE}",
     "{rrule: 5}": f".rrule: 5: {NO_RRULE}; {RRULE}",
     f"{{rrule: 'FREQ=DAILY;BYHOUR={'6,' * 3250}6'}}": (
-        f".rrule: Prefect takes 6500 characters at most, this one has 6519; {RRULE}"
+        f".rrule: Prefect allows at most 6500 characters, this has 6519; {RRULE}"
     ),
     "{interval: 60, timezone: Europe/Berln}": (
         f".timezone: 'Europe/Berln': there is no such time zone, did you mean Europe/Berlin?; {ZONE}"
     ),
     "{interval: 60, timezone: CEST}": f".timezone: 'CEST': there is no such time zone; {ZONE}",
     "{interval: 60, timezone: localtime}": f".timezone: 'localtime': there is no such time zone; {ZONE}",
-    "{interval: 60, timezone: 1}": f".timezone: 1: this is no time zone; {ZONE}",
+    "{interval: 60, timezone: 1}": f".timezone: 1: this is not a time zone; {ZONE}",
     "{interval: 60, parameters: [1]}": (
         f".parameters: parameters are a mapping of the flow's parameters to values; {PARAMETERS}"
     ),
@@ -115,24 +115,24 @@ FAULTS = {
 
 # Files that are wrong as a whole, or between their parts.
 FILES = {
-    "- weather": f"schedules.yml: this is no mapping of deployments to schedules; {EXAMPLE}",
-    "5: []": f"schedules.yml: this is no mapping of deployments to schedules; {EXAMPLE}",
-    "weather: {interval: 60}": f"schedules.yml: weather: this is no list of schedules; {EXAMPLE}",
+    "- weather": f"schedules.yml: this must be a mapping of deployments to schedules; {EXAMPLE}",
+    "5: []": f"schedules.yml: this must be a mapping of deployments to schedules; {EXAMPLE}",
+    "weather: {interval: 60}": f"schedules.yml: weather: this must be a list of schedules; {EXAMPLE}",
     "weater: [{interval: 60}]": f"schedules.yml: weater: there is no such deployment; did you mean weather? {OWN}",
     "weather/weather: []": f"schedules.yml: weather/weather: there is no such deployment; did you mean weather? {OWN}",
-    "mine: []": f"schedules.yml: mine: there is no such deployment; there are flights, weather {OWN}",
+    "mine: []": f"schedules.yml: mine: there is no such deployment; choose flights or weather {OWN}",
     "weather:\n  - {interval: 60, slug: a}\n  - {interval: 70, slug: a}": (
-        "schedules.yml: weather[1].slug: 'a' stands twice; give each schedule a slug of its own"
+        "schedules.yml: weather[1].slug: 'a' is used twice; give each schedule a slug of its own"
     ),
     "weather:\n  - {interval: 60}\n  - {interval: 70}\n  - {interval: 60}": (
         "schedules.yml: weather[2]: the same as weather[0], and would run twice; leave one out"
     ),
-    "weather: []\nweather: []": "schedules.yml:2: the key weather stands twice; mend the YAML there",
-    "weather:\n  - slug: a\n    slug: b": "schedules.yml:3: the key slug stands twice; mend the YAML there",
-    "weather: [": "schedules.yml:1: expected the node content, but found '<stream end>'; mend the YAML there",
+    "weather: []\nweather: []": "schedules.yml:2: the key weather appears twice; correct the YAML on this line",
+    "weather:\n  - slug: a\n    slug: b": "schedules.yml:3: the key slug appears twice; correct the YAML on this line",
+    "weather: [": "schedules.yml:1: expected the node content, but found '<stream end>'; correct the YAML on this line",
     "weather: [\x07]": (
-        "schedules.yml: this is no YAML: unacceptable character #x0007: special characters are not allowed in "
-        '"<unicode string>", position 10'
+        "schedules.yml: not valid YAML: unacceptable character #x0007: special characters are not "
+        'allowed in "<unicode string>", position 10'
     ),
 }
 
@@ -166,7 +166,7 @@ def rendered(root: Path, file: str = "prefect.yaml") -> dict[str, Any]:
 def refuses(root: Path, capsys: Capture, *lines: str) -> None:
     """Render ends in these lines and changes nothing."""
     before = tree(root)
-    assert main(["--output", str(root)]) == 1
+    assert main(["--output", str(root)]) == 2
     shown = capsys.readouterr()
     assert shown.err.splitlines() == list(lines)
     assert shown.out == ""
@@ -249,7 +249,7 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, capsys: Capture) -> 
     env = tmp_path / "als.env"
     env.write_text("SITE=als\nCLIENT_SCHEDULES=als.yml\n", encoding="utf-8")
     command = ["--env", str(env), "--output", str(tmp_path / "als")]
-    assert main(command) == 1
+    assert main(command) == 2
     assert capsys.readouterr().err == (
         "als.env:2: CLIENT_SCHEDULES=als.yml: there is no such file; make it with `cp schedules.example.yml als.yml` "
         "beside .env; write for example CLIENT_SCHEDULES=schedules.yml\n"
@@ -320,3 +320,18 @@ def test_what_is_slow_to_import_waits_until_a_schedule_needs_it(text: str, loade
     command = [sys.executable, "-c", code, "--output", str(root)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     assert set(done.stdout.splitlines()[-1].split()) == loaded
+
+
+def test_each_schedule_is_examined_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    examine = schedule.examine
+
+    def counted(entry: object) -> tuple[dict[str, Any], list[str]]:
+        seen.append(entry)
+        return examine(entry)
+
+    monkeypatch.setattr(schedule, "examine", counted)
+    (tmp_path / "schedules.yml").write_text("weather: [{interval: 60}, {interval: 70}]\nflights: [{interval: 60}]\n")
+    read = schedules.load(tmp_path / "schedules.yml", ["weather", "flights"])
+    assert seen == [{"interval": 60}, {"interval": 70}, {"interval": 60}]
+    assert {name: len(entries) for name, entries in read.items()} == {"weather": 2, "flights": 1}

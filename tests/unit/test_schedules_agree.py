@@ -10,7 +10,7 @@ from prefect.server.schemas.schedules import RRuleSchedule
 from pydantic import ValidationError
 from registrar.deployment_file import Schedule
 
-from stack import schedule
+from stack.check import schedule
 
 CRON_FIELDS = [
     "*",

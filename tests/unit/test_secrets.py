@@ -95,7 +95,7 @@ def test_a_site_that_lost_its_env_gets_no_new_secrets(
     (tmp_path / ".env").unlink()
     before = tree(tmp_path)
     capsys.readouterr()
-    assert main([*options, "--output", str(tmp_path)]) == 1
+    assert main([*options, "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"{tmp_path / '.env'}: there is no such file, and {tmp_path} holds a site; put its settings back, or name them "
         f"with --env, or remove {tmp_path / '.site/rendered'} to begin another site there\n"

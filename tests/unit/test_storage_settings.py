@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stack import site
-from stack.errors import SiteError
+from stack.core.errors import SiteError
 from stack.site import Site
 from tests.sites import REPO
 
@@ -47,7 +47,7 @@ def parsed(made: Site, path: str) -> Any:
     ("setting", "reason"),
     [
         ("CLIENT_STORAGE=minio", "allowed are volume, s3, image"),
-        ("STORAGE_S3_URL=s3://bucket", "this is no URL: it begins with http:// or https:// and names a host"),
+        ("STORAGE_S3_URL=s3://bucket", "this is not a URL: it must begin with http:// or https:// and name a host"),
         (
             "STORAGE_S3_URL=http://localhost:9000",
             "inside a container localhost is the container itself; write the name or address of the server",

@@ -1,4 +1,4 @@
-"""What a machine lacks to use the registry by its name, and how that is mended."""
+"""What a machine lacks to use the registry by its name, and how root provides it."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from stack import site, trust
-from stack.errors import SiteError
+from stack import site
+from stack.components import registry
+from stack.core.errors import SiteError
+from stack.run import trust
 from stack.site import Site
 
 # RFC 6761: no name below this one ever resolves.
@@ -35,8 +37,8 @@ class Machine:
             site.write(made)
         return made
 
-    def lacks(self, made: Site) -> list[str]:
-        return [lack.what for lack in trust.lacks(made, self.certs, self.hosts)]
+    def missing(self, made: Site) -> list[str]:
+        return [each.what for each in trust.missing(made, self.certs, self.hosts)]
 
     def trust(self, made: Site) -> int:
         return trust.trust(made, self.certs, self.hosts)
@@ -60,46 +62,46 @@ def root_user() -> None:
 ELSEWHERE = ("PREFECT_API_URL=http://prefect.example.org:4200/api", "SERVER_AUTH=false")
 
 
-class TestLacks:
+class TestMissing:
     def test_name_and_ca_at_first(self, machine: Machine) -> None:
-        assert machine.lacks(machine.site()) == [f"the name {NAME} does not resolve", f"{machine.ca} is missing"]
+        assert machine.missing(machine.site()) == [f"the name {NAME} does not resolve", f"{machine.ca} is missing"]
 
     def test_a_site_without_a_registry_lacks_nothing(self, machine: Machine) -> None:
-        assert machine.lacks(machine.site(components="server")) == []
+        assert machine.missing(machine.site(components="server")) == []
 
     def test_the_ca_of_another(self, machine: Machine) -> None:
         made = machine.site()
         machine.ca.parent.mkdir(parents=True)
         machine.ca.write_text("another")
-        assert f"{machine.ca} is another CA's" in machine.lacks(made)
+        assert f"{machine.ca} belongs to another CA" in machine.missing(made)
 
     def test_no_ca_where_there_is_no_tls(self, machine: Machine) -> None:
-        assert machine.lacks(machine.site("REGISTRY_TLS=false")) == [f"the name {NAME} does not resolve"]
+        assert machine.missing(machine.site("REGISTRY_TLS=false")) == [f"the name {NAME} does not resolve"]
 
     def test_a_registry_elsewhere_with_a_ca_of_its_own(self, machine: Machine, tmp_path: Path) -> None:
         here = machine.site()
         ca = tmp_path / "ca.pem"
         ca.write_bytes((here.root / ".site/ca/ca.crt").read_bytes())
         made = machine.site(*ELSEWHERE, f"REGISTRY_CA={ca}", components="agent")
-        first, second = trust.lacks(made, machine.certs, machine.hosts)
+        first, second = trust.missing(made, machine.certs, machine.hosts)
         assert first.what == f"the name {NAME} does not resolve"
         assert first.advice == f"add it to the name server, or `ADDRESS {NAME}` to {machine.hosts}"
         assert second.what == f"{machine.ca} is missing"
         assert (made.root / ".site/certs.d" / ADDRESS / "ca.crt").read_bytes() == ca.read_bytes()
 
     def test_a_registry_elsewhere_that_engines_trust_anyway(self, machine: Machine) -> None:
-        assert machine.lacks(machine.site(*ELSEWHERE, "REGISTRY_PASSWORD=p", components="agent")) == [
+        assert machine.missing(machine.site(*ELSEWHERE, "REGISTRY_PASSWORD=p", components="agent")) == [
             f"the name {NAME} does not resolve"
         ]
 
 
 @pytest.mark.usefixtures("root_user")
 class TestTrust:
-    def test_mends_both_and_says_so(self, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_writes_both_and_says_so(self, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
         made = machine.site()
         assert machine.trust(made) == 0
         assert capsys.readouterr().out.splitlines() == [
-            f"wrote `0.0.0.0 {NAME}` into {machine.hosts}; an engine that runs sees it within five seconds",
+            f"wrote `0.0.0.0 {NAME}` into {machine.hosts}; a running engine sees it within five seconds",
             f"wrote {machine.ca}: engines of this machine trust the registry's certificate",
         ]
         assert machine.hosts.read_text() == f"{HOSTS}\n0.0.0.0 {NAME}  # by make trust-registry\n"
@@ -123,15 +125,18 @@ class TestTrust:
         ):
             machine.trust(machine.site(settings))
             assert machine.hosts.read_text() == f"{HOSTS}\n{wanted} {NAME}  # by make trust-registry\n"
-        assert machine.lacks(machine.site())[0] == f"{machine.hosts} has 127.0.0.1 for {NAME}, and 0.0.0.0 is right"
+        assert (
+            machine.missing(machine.site())[0]
+            == f"{machine.hosts} gives {NAME} the address 127.0.0.1 instead of 0.0.0.0"
+        )
 
     def test_lines_of_others_stay(self) -> None:
         ours = f"0.0.0.0 {NAME}  # by make trust-registry\n"
         others = f"10.0.0.1 {NAME}\n0.0.0.0 x{NAME}  # by make trust-registry\n# by make trust-registry\n"
-        assert trust.with_address(ours + others, NAME, "10.0.0.2") == others + ours.replace("0.0.0.0", "10.0.0.2")
-        assert trust.address_of(others, NAME) == ""
+        assert registry.with_address(ours + others, NAME, "10.0.0.2") == others + ours.replace("0.0.0.0", "10.0.0.2")
+        assert registry.address_of(others, NAME) == ""
 
-    def test_what_it_cannot_mend_is_said_after_what_it_could(self, machine: Machine, tmp_path: Path) -> None:
+    def test_what_it_cannot_write_is_said_after_what_it_could(self, machine: Machine, tmp_path: Path) -> None:
         here = machine.site()
         ca = tmp_path / "ca.pem"
         ca.write_bytes((here.root / ".site/ca/ca.crt").read_bytes())
@@ -156,7 +161,7 @@ class TestTrust:
         with pytest.raises(SiteError) as refused:
             machine.trust(machine.site(components="server"))
         assert refused.value.faults == (
-            "there is no registry: add registry to COMPONENTS, or set REGISTRY_PASSWORD or REGISTRY_CA",
+            "this site has no registry: add registry to COMPONENTS, or set REGISTRY_PASSWORD or REGISTRY_CA",
         )
 
     def test_as_another_user(self) -> None:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import images
-from stack.context import bases
-from stack.imagebuild_secrets import secrets as build_secrets
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.secrets import secrets as build_secrets
+from stack.images.site_images import bases
 from tests import sites
 
 HERE = Path(__file__).parent
@@ -74,7 +74,7 @@ def copy_image(reference: str, podman: str) -> None:
 
 def prefect_image() -> str:
     """The site's own image with Prefect."""
-    return images.reference("prefect", sites.REPO, bases(Settings()))
+    return names.reference("prefect", sites.REPO, bases(SETTINGS.defaults()))
 
 
 def build(name: str, folder: Path, **arguments: str) -> str:

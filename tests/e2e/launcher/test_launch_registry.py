@@ -13,7 +13,7 @@ import bcrypt
 import httpx
 import pytest
 
-from stack import images
+from stack.images import names
 from tests import sites
 from tests.e2e.launcher.attempts import Ended, Site
 from tests.e2e.launcher.places import Place, wait_until
@@ -58,7 +58,7 @@ class Registry:
 
 @pytest.fixture(scope="module")
 def started(docker_place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    images.ensure(("registry",), sites.REPO, "auto", None, {}, report=print)
+    names.ensure(("registry",), sites.REPO, "auto", None, {}, report=print)
     registry = Registry(f"127.0.0.1:{free_port()}", secrets.token_hex(8), docker_place)
     folder = tmp_path_factory.mktemp("registry")
     line = b"me:" + bcrypt.hashpw(registry.password.encode(), bcrypt.gensalt(4, b"2a"))
@@ -70,7 +70,7 @@ def started(docker_place: Place, tmp_path_factory: pytest.TempPathFactory) -> It
     options = [f"--env={name}={value}" for name, value in environ.items()]
     options += [f"--label={name}={value}" for name, value in sites.LABELS.items()]
     options += [f"--volume={folder}:/auth:ro", f"--publish={registry.address}:5000"]
-    reference = images.reference("registry", sites.REPO)
+    reference = names.reference("registry", sites.REPO)
     container = docker_place.run("run", "--detach", *options, reference)
     try:
         wait_until(lambda: answers(registry.address))

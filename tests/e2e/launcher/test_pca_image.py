@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from launchers.launching.run_identity import RunIdentity
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e.launcher.attempts import Ended, Site
 
@@ -25,9 +25,9 @@ APPLIED = RunIdentity("1b6f3f0c-90c4-4f3a-8d0e-0123456789ab", 1)
 @pytest.fixture(scope="module")
 def image(site_images: None) -> str:
     """Made as `make up` makes it; like the other images of the site, it stays."""
-    given = bases(Settings())
-    images.ensure(("pca",), sites.REPO, "auto", None, {}, report=print, bases=given)
-    return images.reference("pca", sites.REPO, given)
+    given = bases(SETTINGS.defaults())
+    names.ensure(("pca",), sites.REPO, "auto", None, {}, report=print, bases=given)
+    return names.reference("pca", sites.REPO, given)
 
 
 @pytest.fixture(scope="module")

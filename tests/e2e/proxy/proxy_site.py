@@ -13,12 +13,12 @@ from pathlib import Path
 
 import docker
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 
-PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
+PACKAGE = Path(__file__).parents[3] / "socket-proxy"
 LABEL = "site.test=1"
 HEALTHY_SECONDS = 300
 _STATE = "{{.State.Status}} {{.State.Health.Status}}"
@@ -72,10 +72,10 @@ def engine(*arguments: str, both: bool = False) -> str:
 
 
 def prefect_image() -> str:
-    """The site's Prefect image as the recipes here make it, made where the engine lacks it."""
-    given = bases(Settings())
-    images.ensure(("prefect",), sites.REPO, "auto", None, {}, report=print, bases=given)
-    return images.reference("prefect", sites.REPO, given)
+    """The site's Prefect image, built from the recipes here if the engine lacks it."""
+    given = bases(SETTINGS.defaults())
+    names.ensure(("prefect",), sites.REPO, "auto", None, {}, report=print, bases=given)
+    return names.reference("prefect", sites.REPO, given)
 
 
 # How the page says to start it: root, which it gives up, with the three capabilities that this takes.
@@ -84,7 +84,7 @@ AS_ROOT = ("--user", "0:0", "--cap-add", "CHOWN", "--cap-add", "SETUID", "--cap-
 
 @contextmanager
 def a_site(*user: str) -> Iterator[Site]:
-    """Everything of it is gone afterwards, the containers that it made included. `user` are options of its start."""
+    """Removes everything of it afterwards, including the containers that it made. `user` are options of its start."""
     name = f"site-test-{uuid.uuid4().hex[:8]}"
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)  # the proxy is somebody else, and looks at the allowed path
@@ -142,7 +142,7 @@ def wait_until_healthy(site: Site) -> None:
 
 
 def _remove(site: Site) -> None:
-    """By the site's label, by its name, and again: the engine removes some of them by itself at the same time."""
+    """By the site's label and by its name; the engine removes some of them by itself at the same time."""
     for filters in (f"label=site={site.name}", f"name=^{site.name}"):
         for name in engine("ps", "--all", "--quiet", "--filter", filters).split():
             subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)

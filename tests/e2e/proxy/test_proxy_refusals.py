@@ -1,4 +1,4 @@
-"""The Docker CLI is told in clear words what it may not do, and nothing is made."""
+"""The Docker CLI shows in clear words what is refused, and nothing is created."""
 
 import uuid
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ BINDS = "; DOCKER_PROXY_LAUNCHER_BIND_PATHS would allow it"
 VOLUMES = "; DOCKER_PROXY_LAUNCHER_VOLUMES would allow it"
 NETWORK = "HostConfig.NetworkMode '{}' is not a network of this role ({site})"
 SECURITY = (
-    "HostConfig.SecurityOpt[0] '{}' is none of 'no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'"
+    "HostConfig.SecurityOpt[0] '{}' is not one of "
+    "'no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'"
 )
 HOST_BIND = "type=none,volume-opt=o=bind,volume-opt=device=/"
 
@@ -25,10 +26,10 @@ RUNS = [
     (["--cap-add", "SYS_ADMIN"], "HostConfig.CapAdd is refused" + NEVER),
     (["--pid", "host"], "HostConfig.PidMode is refused" + NEVER),
     (["--pid", "container:stranger"], "HostConfig.PidMode is refused" + NEVER),
-    (["--ipc", "host"], "HostConfig.IpcMode 'host' is none of '', 'none', 'private'" + NEVER),
+    (["--ipc", "host"], "HostConfig.IpcMode 'host' is not one of '', 'none', 'private'" + NEVER),
     (["--uts", "host"], "HostConfig.UTSMode is refused" + NEVER),
     (["--userns", "host"], "HostConfig.UsernsMode is refused" + NEVER),
-    (["--cgroupns", "host"], "HostConfig.CgroupnsMode 'host' is none of '', 'private'" + NEVER),
+    (["--cgroupns", "host"], "HostConfig.CgroupnsMode 'host' is not one of '', 'private'" + NEVER),
     (["--cgroup-parent", "/x"], "HostConfig.CgroupParent is refused" + NEVER),
     (["--device", "/dev/null"], "HostConfig.Devices is refused" + NEVER),
     (["--device-cgroup-rule", "b 8:* rwm"], "HostConfig.DeviceCgroupRules is refused" + NEVER),
@@ -37,16 +38,16 @@ RUNS = [
     (["--security-opt", "apparmor=unconfined"], SECURITY.format("apparmor=unconfined") + NEVER),
     (["--volumes-from", "stranger"], "HostConfig.VolumesFrom is refused" + NEVER),
     (["--volume-driver", "local", "-v", "x:/x"], "HostConfig.VolumeDriver is refused" + NEVER),
-    (["--volume", "/:/host"], "HostConfig.Binds[0]: '/' lies outside the allowed host paths" + NEVER),
-    (["--volume", "/etc:/host:ro"], "HostConfig.Binds[0]: '/etc' lies outside the allowed host paths" + NEVER),
-    (["--volume", "/home:/host"], "HostConfig.Binds[0]: '/home' lies outside the allowed host paths" + BINDS),
+    (["--volume", "/:/host"], "HostConfig.Binds[0]: '/' is outside the allowed host paths" + NEVER),
+    (["--volume", "/etc:/host:ro"], "HostConfig.Binds[0]: '/etc' is outside the allowed host paths" + NEVER),
+    (["--volume", "/home:/host"], "HostConfig.Binds[0]: '/home' is outside the allowed host paths" + BINDS),
     (
         ["--volume", "/var/run/docker.sock:/s"],
-        "HostConfig.Binds[0]: '/var/run/docker.sock' lies outside the allowed host paths" + NEVER,
+        "HostConfig.Binds[0]: '/var/run/docker.sock' is outside the allowed host paths" + NEVER,
     ),
     (
         ["--mount", "type=bind,src=/,dst=/host"],
-        "HostConfig.Mounts[0].Source: '/' lies outside the allowed host paths" + NEVER,
+        "HostConfig.Mounts[0].Source: '/' is outside the allowed host paths" + NEVER,
     ),
     (
         ["--volume", "{site}-postgres:/d"],
@@ -61,42 +62,42 @@ RUNS = [
     (["--sysctl", "net.ipv4.ip_forward=1"], "HostConfig.Sysctls is refused" + NEVER),
     (["--runtime", "runc"], "HostConfig.Runtime is refused" + NEVER),
     (["--oom-score-adj", "-1000"], "HostConfig.OomScoreAdj is refused" + NEVER),
-    (["--log-driver", "syslog"], "HostConfig.LogConfig.Type 'syslog' is none of '', 'json-file', 'local'" + NEVER),
-    (["--ulimit", "nofile=2000000"], "HostConfig.Ulimits[0].Soft is no whole number from 0 to 1048576" + NEVER),
-    (["--name", "server"], "the name 'server' is the name of a service of the site" + NEVER),
-    (["--hostname", "postgres"], "Hostname 'postgres' is the name of a service of the site" + NEVER),
+    (["--log-driver", "syslog"], "HostConfig.LogConfig.Type 'syslog' is not one of '', 'json-file', 'local'" + NEVER),
+    (["--ulimit", "nofile=2000000"], "HostConfig.Ulimits[0].Soft must be a whole number from 0 to 1048576" + NEVER),
+    (["--name", "server"], "the name 'server' is reserved for a service of the site" + NEVER),
+    (["--hostname", "postgres"], "Hostname 'postgres' is reserved for a service of the site" + NEVER),
     (
         ["--network-alias", "redis"],
-        "NetworkingConfig.EndpointsConfig.{site}.Aliases[0] 'redis' is the name of a service of the site" + NEVER,
+        "NetworkingConfig.EndpointsConfig.{site}.Aliases[0] 'redis' is reserved for a service of the site" + NEVER,
     ),
     (["--label", "site=another"], "Labels: 'site' is set by the proxy, to '{site}'" + NEVER),
 ]
 
 CALLS = [
-    (["exec", "{mine}", "true"], "POST /containers/{mine}/exec is no call of this role" + NEVER),
-    (["build", "{context}"], "POST /build is no call of this role" + NEVER),
-    (["volume", "ls"], "GET /volumes is no call of this role" + NEVER),
-    (["volume", "create", "x"], "POST /volumes/create is no call of this role" + NEVER),
-    (["volume", "rm", "{site}-postgres"], "DELETE /volumes/{site}-postgres is no call of this role" + NEVER),
-    (["swarm", "init"], "POST /swarm/init is no call of this role" + NEVER),
-    (["swarm", "join", "--token", "x", "h:1"], "POST /swarm/join is no call of this role" + NEVER),
-    (["network", "create", "x"], "POST /networks/create is no call of this role" + NEVER),
-    (["network", "connect", "bridge", "{mine}"], "POST /networks/bridge/connect is no call of this role" + NEVER),
-    (["ps"], "GET /containers/json is no call of this role" + NEVER),
-    (["image", "ls"], "GET /images/json is no call of this role" + NEVER),
-    (["cp", "{mine}:/etc/passwd", "-"], "GET /containers/{mine}/archive is no call of this role" + NEVER),
-    (["commit", "{mine}", "x"], "POST /commit is no call of this role" + NEVER),
-    (["update", "--memory", "1g", "{mine}"], "POST /containers/{mine}/update is no call of this role" + NEVER),
-    (["restart", "{mine}"], "POST /containers/{mine}/restart is no call of this role" + NEVER),
-    (["rename", "{mine}", "x"], "POST /containers/{mine}/rename is no call of this role" + NEVER),
-    (["export", "{mine}"], "GET /containers/{mine}/export is no call of this role" + NEVER),
+    (["exec", "{mine}", "true"], "this role may not call POST /containers/{mine}/exec" + NEVER),
+    (["build", "{context}"], "this role may not call POST /build" + NEVER),
+    (["volume", "ls"], "this role may not call GET /volumes" + NEVER),
+    (["volume", "create", "x"], "this role may not call POST /volumes/create" + NEVER),
+    (["volume", "rm", "{site}-postgres"], "this role may not call DELETE /volumes/{site}-postgres" + NEVER),
+    (["swarm", "init"], "this role may not call POST /swarm/init" + NEVER),
+    (["swarm", "join", "--token", "x", "h:1"], "this role may not call POST /swarm/join" + NEVER),
+    (["network", "create", "x"], "this role may not call POST /networks/create" + NEVER),
+    (["network", "connect", "bridge", "{mine}"], "this role may not call POST /networks/bridge/connect" + NEVER),
+    (["ps"], "this role may not call GET /containers/json" + NEVER),
+    (["image", "ls"], "this role may not call GET /images/json" + NEVER),
+    (["cp", "{mine}:/etc/passwd", "-"], "this role may not call GET /containers/{mine}/archive" + NEVER),
+    (["commit", "{mine}", "x"], "this role may not call POST /commit" + NEVER),
+    (["update", "--memory", "1g", "{mine}"], "this role may not call POST /containers/{mine}/update" + NEVER),
+    (["restart", "{mine}"], "this role may not call POST /containers/{mine}/restart" + NEVER),
+    (["rename", "{mine}", "x"], "this role may not call POST /containers/{mine}/rename" + NEVER),
+    (["export", "{mine}"], "this role may not call GET /containers/{mine}/export" + NEVER),
     (["pull", "alpine:3.20"], "image 'docker.io/library/alpine:3.20' is not one that this role may use" + IMAGES),
     (
         ["login", "--username", "u", "--password-stdin", "evil.example.org"],
-        "'evil.example.org' is the registry of no allowed image" + IMAGES,
+        "'evil.example.org' is not the registry of an allowed image" + IMAGES,
     ),
     *(
-        (command, "container {stranger} is no run of this site that this role may touch" + NEVER)
+        (command, "container {stranger} is not a run of this site that this role may use" + NEVER)
         for command in (
             ["container", "inspect", "{stranger}"],
             ["logs", "{stranger}"],
@@ -113,7 +114,7 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def names(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A container of the site's, one that is not, and a folder to build from."""
+    """A container of the site, one of somebody else, and a folder to build from."""
     context = tmp_path_factory.mktemp("context")
     (context / "Dockerfile").write_text("FROM scratch\n")
     mine, stranger = f"{site.name}-mine", f"{site.name}-stranger"
@@ -141,7 +142,7 @@ def names(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 
 
 def asked_for(site: Site) -> set[str]:
-    """Containers that exist because a test here asked for them."""
+    """Containers that a test here asked for and got."""
     return set(engine("ps", "--all", "--quiet", "--filter", f"label=site.test.of={site.name}").split())
 
 
@@ -214,4 +215,4 @@ def test_directory_that_became_a_link_is_not_mounted_at_the_start(site: Site) ->
 
 def test_roles_do_not_touch_each_others_containers(site: Site, names: dict[str, str]) -> None:
     found = site.docker("worker", "stop", names["mine"])
-    assert f"container {names['mine']} is no run of this site that this role may touch{NEVER}" in found.stderr
+    assert f"container {names['mine']} is not a run of this site that this role may use{NEVER}" in found.stderr

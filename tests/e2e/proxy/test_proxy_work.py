@@ -1,4 +1,4 @@
-"""The work that the roles are there for goes through: Prefect's worker, sibling containers, the reaper."""
+"""The proxy passes on the work of each role: Prefect's worker, sibling containers, the reaper."""
 
 import json
 import os
@@ -182,7 +182,7 @@ def test_start_as_somebody_with_the_sockets_group() -> None:
 
 
 def started(options: list[str]) -> str:
-    """What the proxy says on its standard error before it ends with status 1."""
+    """What the proxy writes to its standard error before it exits with status 1."""
     found = subprocess.run(["docker", "run", "--rm", *options], capture_output=True, text=True, check=False)
     assert found.returncode == 1
     return found.stderr.strip()
@@ -191,7 +191,7 @@ def started(options: list[str]) -> str:
 def test_start_without_the_sockets_group_says_which_is_missing(site: Site) -> None:
     assert started(start_options(site, ("--user", "1000:1000"))) == (
         f"socket-proxy: DOCKER_PROXY_ENGINE: /var/run/docker.sock belongs to group {socket_group()}; "
-        f"start as root, which is given up at once, or add group {socket_group()}"
+        f"add group {socket_group()}, or start as root (given up at once)"
     )
 
 
@@ -206,6 +206,6 @@ def test_allowed_path_that_the_proxy_cannot_see_is_a_fault_at_the_start(site: Si
     options = start_options(site, AS_ROOT)
     mount = options.index(f"{site.work}:{site.work}:ro")
     assert started([*options[: mount - 1], *options[mount + 1 :]]) == (
-        f"socket-proxy: DOCKER_PROXY_LAUNCHER_BIND_PATHS: {site.work} is no directory here that this user can look "
-        "into; mount it read-only under the same name"
+        f"socket-proxy: DOCKER_PROXY_LAUNCHER_BIND_PATHS: the proxy's user cannot open the directory "
+        f"{site.work}; mount it read-only at the same path"
     )

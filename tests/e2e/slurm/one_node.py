@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import images
-from stack.context import bases
-from stack.settings import Settings
+from stack.components.all import SETTINGS
+from stack.images import names
+from stack.images.site_images import bases
 from tests import sites
 from tests.e2e import running
 from tests.e2e.launcher.places import build
@@ -70,9 +70,9 @@ def running_node(
 
 def _image() -> str:
     """Slurm on the image that runs flows, so that a job finds what flows find there."""
-    base = bases(Settings())
-    images.ensure(["flows"], sites.REPO, "auto", None, {}, report=print, bases=base)
-    return build("slurm", HERE, BASE=images.reference("flows", sites.REPO, base))
+    base = bases(SETTINGS.defaults())
+    names.ensure(["flows"], sites.REPO, "auto", None, {}, report=print, bases=base)
+    return build("slurm", HERE, BASE=names.reference("flows", sites.REPO, base))
 
 
 def _state(container: str) -> str:

@@ -10,13 +10,10 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "worker-docker" / "proxy"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "socket-proxy"))
 
-from socket_proxy.case import Allow, Ask, Deny, Request
-from socket_proxy.facts import Facts
-from socket_proxy.limits import Limits
-from socket_proxy.policy import Policy
-from socket_proxy.roles import ROLES
+from socket_proxy.case import Allow, Ask, Deny, Facts, Limits, Request
+from socket_proxy.policy import ROLES, Policy
 
 from tests.unit.proxy import world
 
@@ -32,13 +29,13 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def judge() -> world.Judge:
-    """The verdict on a request of a role; a body that is no bytes is sent as JSON."""
+    """The verdict on a request of a role; a body that is not bytes is sent as JSON."""
 
     def verdict(
-        role: str, method: str, target: str, body: Any = b"", *, bounds: Limits | None = None, **more: Any
+        role: str, method: str, target: str, body: Any = b"", *, limits: Limits | None = None, **more: Any
     ) -> Allow | Deny:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        rules = Policy(ROLES[role], bounds or world.limits(role))
+        rules = Policy(ROLES[role], limits or world.limits(role))
         facts = Facts()
         while isinstance(found := rules.decide(Request(method, target, data, **more), facts), Ask):
             world.learn(found.question, facts)

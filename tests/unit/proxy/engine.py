@@ -1,4 +1,4 @@
-"""A Unix socket in the engine's place that writes down every byte it is sent: what reached it, reached the engine."""
+"""A Unix socket in place of the engine that records every byte it gets: this is what the engine would get."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""The proxy as its own process, with a recorder in the engine's place, spoken to byte by byte."""
+"""The proxy as its own process, with a recorder in place of the engine; tests send it raw bytes."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.unit.proxy.engine import Recorder, recording
 
-PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
+PACKAGE = Path(__file__).parents[3] / "socket-proxy"
 COMMAND = [sys.executable, "-m", "socket_proxy"]
 
 
@@ -43,13 +43,13 @@ class Running:
         return client
 
     def say(self, data: bytes, role: str = "launcher") -> bytes:
-        """What comes back until the proxy closes, after `data` and the end of our side."""
+        """The answer to `data` and the end of the client's side, until the proxy closes the connection."""
         with self.connect(role) as client:
             client.sendall(data)
             return rest(client)
 
     def stop(self) -> str:
-        """The log; the proxy has ended by itself."""
+        """The log of the proxy, which has stopped by itself."""
         self.process.send_signal(signal.SIGTERM)
         _, log = self.process.communicate(timeout=120)
         return log

@@ -1,4 +1,4 @@
-"""What must not pass: each request with the words in which it is refused."""
+"""Requests that must not pass, each with the words of the refusal."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def by(setting: str) -> str:
     return f"; DOCKER_PROXY_LAUNCHER_{setting} would allow it"
 
 
-# What HostConfig must not hold, and the refusal.
+# What HostConfig must not contain, and the refusal.
 HOST: list[tuple[dict[str, Any], str]] = [
     ({"Privileged": True}, "HostConfig.Privileged is refused" + NEVER),
     ({"Privileged": 1}, "HostConfig.Privileged is refused" + NEVER),
@@ -45,16 +45,16 @@ HOST: list[tuple[dict[str, Any], str]] = [
         {"NetworkMode": "ns:/proc/1/ns/net"},
         "HostConfig.NetworkMode 'ns:/proc/1/ns/net' is not a network of this role (als)" + NEVER,
     ),
-    ({"NetworkMode": ["als"]}, "HostConfig.NetworkMode is no text" + NEVER),
+    ({"NetworkMode": ["als"]}, "HostConfig.NetworkMode must be a string" + NEVER),
     ({"networkmode": "host"}, "HostConfig.networkmode is refused" + NEVER),
     ({"PidMode": "host"}, "HostConfig.PidMode is refused" + NEVER),
     ({"PidMode": "container:mine"}, "HostConfig.PidMode is refused" + NEVER),
-    ({"IpcMode": "host"}, "HostConfig.IpcMode 'host' is none of '', 'none', 'private'" + NEVER),
-    ({"IpcMode": "container:mine"}, "HostConfig.IpcMode 'container:mine' is none of '', 'none', 'private'" + NEVER),
-    ({"IpcMode": "shareable"}, "HostConfig.IpcMode 'shareable' is none of '', 'none', 'private'" + NEVER),
+    ({"IpcMode": "host"}, "HostConfig.IpcMode 'host' is not one of '', 'none', 'private'" + NEVER),
+    ({"IpcMode": "container:mine"}, "HostConfig.IpcMode 'container:mine' is not one of '', 'none', 'private'" + NEVER),
+    ({"IpcMode": "shareable"}, "HostConfig.IpcMode 'shareable' is not one of '', 'none', 'private'" + NEVER),
     ({"UTSMode": "host"}, "HostConfig.UTSMode is refused" + NEVER),
     ({"UsernsMode": "host"}, "HostConfig.UsernsMode is refused" + NEVER),
-    ({"CgroupnsMode": "host"}, "HostConfig.CgroupnsMode 'host' is none of '', 'private'" + NEVER),
+    ({"CgroupnsMode": "host"}, "HostConfig.CgroupnsMode 'host' is not one of '', 'private'" + NEVER),
     ({"Cgroup": "container:mine"}, "HostConfig.Cgroup is refused" + NEVER),
     ({"CgroupParent": "/"}, "HostConfig.CgroupParent is refused" + NEVER),
     ({"Devices": [{"PathOnHost": "/dev/sda"}]}, "HostConfig.Devices is refused" + NEVER),
@@ -62,21 +62,20 @@ HOST: list[tuple[dict[str, Any], str]] = [
     ({"DeviceRequests": [GPU]}, "HostConfig.DeviceRequests is refused" + by("GPUS")),
     (
         {"SecurityOpt": ["seccomp=unconfined"]},
-        "HostConfig.SecurityOpt[0] 'seccomp=unconfined' is none of "
+        "HostConfig.SecurityOpt[0] 'seccomp=unconfined' is not one of "
         "'no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'" + NEVER,
     ),
     (
         {"SecurityOpt": ["no-new-privileges", "no-new-privileges:false"]},
-        "HostConfig.SecurityOpt[1] "
-        "'no-new-privileges:false' is none of 'no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'"
-        + NEVER,
+        "HostConfig.SecurityOpt[1] 'no-new-privileges:false' is not one of "
+        "'no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'" + NEVER,
     ),
     (
         {"SecurityOpt": ["label=disable"]},
-        "HostConfig.SecurityOpt[0] 'label=disable' is none of "
+        "HostConfig.SecurityOpt[0] 'label=disable' is not one of "
         "'no-new-privileges', 'no-new-privileges:true', 'no-new-privileges=true'" + NEVER,
     ),
-    ({"SecurityOpt": "apparmor=unconfined"}, "HostConfig.SecurityOpt is no list" + NEVER),
+    ({"SecurityOpt": "apparmor=unconfined"}, "HostConfig.SecurityOpt must be a list" + NEVER),
     ({"MaskedPaths": ["/x"]}, "HostConfig.MaskedPaths is refused" + NEVER),
     ({"ReadonlyPaths": ["/x"]}, "HostConfig.ReadonlyPaths is refused" + NEVER),
     ({"VolumesFrom": ["als-server-1"]}, "HostConfig.VolumesFrom is refused" + NEVER),
@@ -101,34 +100,34 @@ HOST: list[tuple[dict[str, Any], str]] = [
     ({"GroupAdd": ["0\n"]}, "HostConfig.GroupAdd[0] '0\\n' is not a group" + NEVER),
     (
         {"LogConfig": {"Type": "syslog"}},
-        "HostConfig.LogConfig.Type 'syslog' is none of '', 'json-file', 'local'" + NEVER,
+        "HostConfig.LogConfig.Type 'syslog' is not one of '', 'json-file', 'local'" + NEVER,
     ),
     (
         {"LogConfig": {"Type": "", "Config": {"splunk-url": "http://x"}}},
         "HostConfig.LogConfig.Config.splunk-url is refused" + NEVER,
     ),
-    ({"RestartPolicy": {"Name": "always"}}, "HostConfig.RestartPolicy.Name 'always' is none of '', 'no'" + NEVER),
+    ({"RestartPolicy": {"Name": "always"}}, "HostConfig.RestartPolicy.Name 'always' is not one of '', 'no'" + NEVER),
     ({"RestartPolicy": {"name": "always"}}, "HostConfig.RestartPolicy.name is refused" + NEVER),
     (
         {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 1}},
-        "HostConfig.RestartPolicy.Name 'on-failure' is none of '', 'no'" + NEVER,
+        "HostConfig.RestartPolicy.Name 'on-failure' is not one of '', 'no'" + NEVER,
     ),
     (
         {"Ulimits": [{"Name": "nofile", "Soft": 1, "Hard": 2000000}]},
-        "HostConfig.Ulimits[0].Hard is no whole number from 0 to 1048576" + NEVER,
+        "HostConfig.Ulimits[0].Hard must be a whole number from 0 to 1048576" + NEVER,
     ),
     (
         {"Ulimits": [{"Name": "nofile", "Soft": -1, "Hard": -1}]},
-        "HostConfig.Ulimits[0].Soft is no whole number from 0 to 1048576" + NEVER,
+        "HostConfig.Ulimits[0].Soft must be a whole number from 0 to 1048576" + NEVER,
     ),
     (
         {"Ulimits": [{"Name": "rtprio", "Soft": 99, "Hard": 99}]},
-        "HostConfig.Ulimits[0].Name 'rtprio' is none of core, memlock, nofile, nproc, stack" + NEVER,
+        "HostConfig.Ulimits[0].Name 'rtprio' is not one of core, memlock, nofile, nproc, stack" + NEVER,
     ),
-    ({"Memory": True}, f"HostConfig.Memory is no whole number from 0 to {2**63 - 1}" + NEVER),
-    ({"Memory": 2**64}, f"HostConfig.Memory is no whole number from 0 to {2**63 - 1}" + NEVER),
-    ({"Memory": 1.5}, f"HostConfig.Memory is no whole number from 0 to {2**63 - 1}" + NEVER),
-    ({"ReadonlyRootfs": "false"}, "HostConfig.ReadonlyRootfs is no true or false" + NEVER),
+    ({"Memory": True}, f"HostConfig.Memory must be a whole number from 0 to {2**63 - 1}" + NEVER),
+    ({"Memory": 2**64}, f"HostConfig.Memory must be a whole number from 0 to {2**63 - 1}" + NEVER),
+    ({"Memory": 1.5}, f"HostConfig.Memory must be a whole number from 0 to {2**63 - 1}" + NEVER),
+    ({"ReadonlyRootfs": "false"}, "HostConfig.ReadonlyRootfs must be true or false" + NEVER),
     (
         {"Tmpfs": {"/t": "exec,dev"}},
         "HostConfig.Tmpfs['/t'] 'exec,dev' is not a list of size=, mode=, uid=, gid=, ro, rw, noexec, nosuid, nodev"
@@ -138,23 +137,23 @@ HOST: list[tuple[dict[str, Any], str]] = [
 
 # What cannot be mounted, as one of HostConfig.Binds.
 BINDS = [
-    ("/:/host", "HostConfig.Binds[0]: '/' lies outside the allowed host paths" + NEVER),
-    ("//:/host", "HostConfig.Binds[0]: '/' lies outside the allowed host paths" + NEVER),
-    ("/etc:/host", "HostConfig.Binds[0]: '/etc' lies outside the allowed host paths" + NEVER),
-    ("/home:/host", "HostConfig.Binds[0]: '/home' lies outside the allowed host paths" + by("BIND_PATHS")),
-    ("/dataspace:/host", "HostConfig.Binds[0]: '/dataspace' lies outside the allowed host paths" + by("BIND_PATHS")),
+    ("/:/host", "HostConfig.Binds[0]: '/' is outside the allowed host paths" + NEVER),
+    ("//:/host", "HostConfig.Binds[0]: '/' is outside the allowed host paths" + NEVER),
+    ("/etc:/host", "HostConfig.Binds[0]: '/etc' is outside the allowed host paths" + NEVER),
+    ("/home:/host", "HostConfig.Binds[0]: '/home' is outside the allowed host paths" + by("BIND_PATHS")),
+    ("/dataspace:/host", "HostConfig.Binds[0]: '/dataspace' is outside the allowed host paths" + by("BIND_PATHS")),
     (
         "/var/run/docker.sock:/s",
-        "HostConfig.Binds[0]: '/var/run/docker.sock' lies outside the allowed host paths" + NEVER,
+        "HostConfig.Binds[0]: '/var/run/docker.sock' is outside the allowed host paths" + NEVER,
     ),
-    ("/run/docker.sock:/s", "HostConfig.Binds[0]: '/run/docker.sock' lies outside the allowed host paths" + NEVER),
-    ("/var:/v", "HostConfig.Binds[0]: '/var' lies outside the allowed host paths" + NEVER),
-    ("/data/../etc:/e", "HostConfig.Binds[0]: '/data/../etc' is no absolute path without '..'" + NEVER),
-    ("/data/..:/e", "HostConfig.Binds[0]: '/data/..' is no absolute path without '..'" + NEVER),
-    ("/data/\u0000/../../etc:/e", "HostConfig.Binds[0] is no text" + NEVER),
-    ("/data/\n:/e", "HostConfig.Binds[0]: '/data/\\n' is no absolute path without '..'" + NEVER),
+    ("/run/docker.sock:/s", "HostConfig.Binds[0]: '/run/docker.sock' is outside the allowed host paths" + NEVER),
+    ("/var:/v", "HostConfig.Binds[0]: '/var' is outside the allowed host paths" + NEVER),
+    ("/data/../etc:/e", "HostConfig.Binds[0]: '/data/../etc' is not an absolute path without '..'" + NEVER),
+    ("/data/..:/e", "HostConfig.Binds[0]: '/data/..' is not an absolute path without '..'" + NEVER),
+    ("/data/\u0000/../../etc:/e", "HostConfig.Binds[0] must be a string" + NEVER),
+    ("/data/\n:/e", "HostConfig.Binds[0]: '/data/\\n' is not an absolute path without '..'" + NEVER),
     ("/data/link/in:/e", "HostConfig.Binds[0]: /data/link is a symbolic link" + NEVER),
-    ("/data/secret/in:/e", "HostConfig.Binds[0]: /data/secret cannot be looked at (Permission denied)" + NEVER),
+    ("/data/secret/in:/e", "HostConfig.Binds[0]: the proxy cannot check /data/secret (Permission denied)" + NEVER),
     ("/data/engine.sock:/s", "HostConfig.Binds[0]: /data/engine.sock is neither a directory nor a file" + NEVER),
     ("/data/in:/in:rshared", "HostConfig.Binds[0]: mode 'rshared' is neither ro nor rw" + NEVER),
     ("/data/in:/in:z", "HostConfig.Binds[0]: mode 'z' is neither ro nor rw" + NEVER),
@@ -172,9 +171,9 @@ BINDS = [
     ("../etc:/e", "HostConfig.Binds[0]: volume '../etc' is not one that this role may mount" + by("VOLUMES")),
     ("C:/:/e", "HostConfig.Binds[0]: mode '/e' is neither ro nor rw" + NEVER),
     ("/data/a,b:/e", "HostConfig.Binds[0]: '/data/a,b' is not a path without ',' and quotes" + NEVER),
-    ("als-code:/c", "HostConfig.Binds[0]: 'als-code' may be mounted for reading alone" + by("VOLUMES")),
-    ("als-code:/c:rw", "HostConfig.Binds[0]: 'als-code' may be mounted for reading alone" + by("VOLUMES")),
-    ("/code/a:/c", "HostConfig.Binds[0]: '/code/a' may be mounted for reading alone" + by("BIND_PATHS")),
+    ("als-code:/c", "HostConfig.Binds[0]: 'als-code' may only be mounted read-only" + by("VOLUMES")),
+    ("als-code:/c:rw", "HostConfig.Binds[0]: 'als-code' may only be mounted read-only" + by("VOLUMES")),
+    ("/code/a:/c", "HostConfig.Binds[0]: '/code/a' may only be mounted read-only" + by("BIND_PATHS")),
 ]
 
 # What cannot be one of HostConfig.Mounts.
@@ -199,15 +198,15 @@ MOUNTS: list[tuple[Any, str]] = [
     ),
     (
         {"Type": "volume", "Source": "als-code", "Target": "/h"},
-        "HostConfig.Mounts[0]: 'als-code' may be mounted for reading alone" + by("VOLUMES"),
+        "HostConfig.Mounts[0]: 'als-code' may only be mounted read-only" + by("VOLUMES"),
     ),
     (
         {"Type": "bind", "Source": "/code/a", "Target": "/h", "ReadOnly": False},
-        "HostConfig.Mounts[0]: '/code/a' may be mounted for reading alone" + by("BIND_PATHS"),
+        "HostConfig.Mounts[0]: '/code/a' may only be mounted read-only" + by("BIND_PATHS"),
     ),
     (
         {"Type": "bind", "Source": "/", "Target": "/h"},
-        "HostConfig.Mounts[0].Source: '/' lies outside the allowed host paths" + NEVER,
+        "HostConfig.Mounts[0].Source: '/' is outside the allowed host paths" + NEVER,
     ),
     (
         {"Type": "bind", "source": "/", "Source": "/data", "Target": "/h"},
@@ -216,16 +215,16 @@ MOUNTS: list[tuple[Any, str]] = [
     ({"Type": "bind", "Target": "/h"}, "HostConfig.Mounts[0].Source is missing" + NEVER),
     (
         {"Type": "Bind", "Source": "/", "Target": "/h"},
-        "HostConfig.Mounts[0].Type 'Bind' is none of 'bind', 'volume', 'tmpfs'" + NEVER,
+        "HostConfig.Mounts[0].Type 'Bind' is not one of 'bind', 'volume', 'tmpfs'" + NEVER,
     ),
-    ({"type": "bind", "Source": "/", "Target": "/h"}, "HostConfig.Mounts[0].Type is no text" + NEVER),
+    ({"type": "bind", "Source": "/", "Target": "/h"}, "HostConfig.Mounts[0].Type must be a string" + NEVER),
     (
         {"Type": "image", "Source": "x", "Target": "/h"},
-        "HostConfig.Mounts[0].Type 'image' is none of 'bind', 'volume', 'tmpfs'" + NEVER,
+        "HostConfig.Mounts[0].Type 'image' is not one of 'bind', 'volume', 'tmpfs'" + NEVER,
     ),
     (
         {"Type": "bind", "Source": "/data", "Target": "/h", "BindOptions": {"Propagation": "rshared"}},
-        "HostConfig.Mounts[0].BindOptions.Propagation 'rshared' is none of '', 'private', 'rprivate'" + NEVER,
+        "HostConfig.Mounts[0].BindOptions.Propagation 'rshared' is not one of '', 'private', 'rprivate'" + NEVER,
     ),
     (
         {"Type": "volume", "Source": "als-postgres", "Target": "/d"},
@@ -259,21 +258,21 @@ MOUNTS: list[tuple[Any, str]] = [
         {"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"Options": [["exec"]]}},
         "HostConfig.Mounts[0].TmpfsOptions.Options is refused" + NEVER,
     ),
-    (["/:/h"], "HostConfig.Mounts[0] is no object" + NEVER),
+    (["/:/h"], "HostConfig.Mounts[0] must be an object" + NEVER),
 ]
 
 # What the body must not hold beside HostConfig.
 CONFIG: list[tuple[dict[str, Any], str]] = [
     ({"hostconfig": {"Privileged": True}}, "hostconfig is refused" + NEVER),
     ({"Ho\u017ftConfig": {"Privileged": True}}, "Ho\u017ftConfig is refused" + NEVER),
-    ({"HostConfig": []}, "HostConfig is no object" + NEVER),
+    ({"HostConfig": []}, "HostConfig must be an object" + NEVER),
     ({"HostConfig": None}, "HostConfig.NetworkMode 'default' is not a network of this role (als)" + NEVER),
     ({"MacAddress": "02:42:ac:11:00:02"}, "MacAddress is refused" + NEVER),
     ({"Domainname": "lab"}, "Domainname is refused" + NEVER),
     ({"NetworkDisabled": True}, "NetworkDisabled is refused" + NEVER),
-    ({"Hostname": "api.lab.org"}, "Hostname 'api.lab.org' is the name of a service of the site" + NEVER),
-    ({"Hostname": "server"}, "Hostname 'server' is the name of a service of the site" + NEVER),
-    ({"Hostname": "POSTGRES.als"}, "Hostname 'POSTGRES.als' is the name of a service of the site" + NEVER),
+    ({"Hostname": "api.lab.org"}, "Hostname 'api.lab.org' is reserved for a service of the site" + NEVER),
+    ({"Hostname": "server"}, "Hostname 'server' is reserved for a service of the site" + NEVER),
+    ({"Hostname": "POSTGRES.als"}, "Hostname 'POSTGRES.als' is reserved for a service of the site" + NEVER),
     ({"Hostname": "a b"}, "Hostname 'a b' is not a name" + NEVER),
     (
         {"NetworkingConfig": {"EndpointsConfig": {"db": {}}}},
@@ -289,7 +288,7 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"NetworkingConfig": {"EndpointsConfig": {"als": {"Aliases": ["server"]}}}},
-        "NetworkingConfig.EndpointsConfig.als.Aliases[0] 'server' is the name of a service of the site" + NEVER,
+        "NetworkingConfig.EndpointsConfig.als.Aliases[0] 'server' is reserved for a service of the site" + NEVER,
     ),
     (
         {"NetworkingConfig": {"EndpointsConfig": {"als": {"IPAMConfig": {"IPv4Address": "172.18.0.2"}}}}},
@@ -309,9 +308,12 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
         {"Labels": {"com.docker.compose.project": "als-server"}},
         "Labels: 'com.docker.compose.project' is a label of the engine's own tools" + NEVER,
     ),
-    ({"Labels": ["site=other"]}, "Labels is no object" + NEVER),
+    ({"Labels": ["site=other"]}, "Labels must be an object" + NEVER),
     ({"Image": "alpine"}, "image 'docker.io/library/alpine:latest' is not one that this role may use" + by("IMAGES")),
-    ({"Image": "registry.lab:5000.evil.org/job:1"}, "'registry.lab:5000.evil.org/job:1' is no image reference" + NEVER),
+    (
+        {"Image": "registry.lab:5000.evil.org/job:1"},
+        "'registry.lab:5000.evil.org/job:1' is not an image reference" + NEVER,
+    ),
     ({"Image": "registry.lab/job:1"}, "image 'registry.lab/job:1' is not one that this role may use" + by("IMAGES")),
     (
         {"Image": "prefecthq/prefect:3.8.7"},
@@ -325,12 +327,12 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
         {"Image": "0123456789ab"},
         "image 'docker.io/library/0123456789ab:latest' is not one that this role may use" + by("IMAGES"),
     ),
-    ({"Image": "registry.lab:5000/../x"}, "'registry.lab:5000/../x' is no image reference" + NEVER),
-    ({"Image": None}, "'' is no image reference" + NEVER),
+    ({"Image": "registry.lab:5000/../x"}, "'registry.lab:5000/../x' is not an image reference" + NEVER),
+    ({"Image": None}, "'' is not an image reference" + NEVER),
     ({"Volumes": {"/etc:/x": {}}}, "a key of Volumes '/etc:/x' is not " + NO_TARGET),
     ({"Volumes": {"/x": {"Device": "/"}}}, "Volumes['/x'].Device is refused" + NEVER),
-    ({"Env": {"A": "b"}}, "Env is no list" + NEVER),
-    ({"Env": ["A=b", 7]}, "Env[1] is no text" + NEVER),
+    ({"Env": {"A": "b"}}, "Env must be a list" + NEVER),
+    ({"Env": ["A=b", 7]}, "Env[1] must be a string" + NEVER),
     ({"Env": ["*"]}, "Env[0] is not NAME=VALUE" + NEVER),
     ({"Env": ["PODMAN_SECRET"]}, "Env[0] is not NAME=VALUE" + NEVER),
     ({"HostConfig": {"Binds": ["als-flows:/x"] * 65}}, "HostConfig.Binds has more than 64 entries" + NEVER),
@@ -338,14 +340,14 @@ CONFIG: list[tuple[dict[str, Any], str]] = [
     ({"Shell": ["/bin/sh"]}, "Shell is refused" + NEVER),
 ]
 
-# Calls that a role has not, or not so; with the status where it is not 403.
+# Calls that a role may not make, or not in this form, with the status of the refusal.
 CALLS: list[tuple[str, str, str, str, int]] = [
     *(
         (
             "launcher",
             method,
             target,
-            f"{method} {target.partition('?')[0].removeprefix('/v1.45')} is no call of this role" + NEVER,
+            f"this role may not call {method} {target.partition('?')[0].removeprefix('/v1.45')}" + NEVER,
             403,
         )
         for method, target in (
@@ -388,29 +390,29 @@ CALLS: list[tuple[str, str, str, str, int]] = [
         "worker",
         "POST",
         "/v1.45/containers/mine/attach",
-        "POST /containers/mine/attach is no call of this role" + NEVER,
+        "this role may not call POST /containers/mine/attach" + NEVER,
         403,
     ),
     (
         "worker",
         "POST",
         "/v1.45/containers/mine/kill",
-        "POST /containers/mine/kill is no call of this role" + NEVER,
+        "this role may not call POST /containers/mine/kill" + NEVER,
         403,
     ),
-    ("worker", "DELETE", "/v1.45/containers/mine", "DELETE /containers/mine is no call of this role" + NEVER, 403),
-    ("reaper", "POST", "/v1.45/containers/create", "POST /containers/create is no call of this role" + NEVER, 403),
+    ("worker", "DELETE", "/v1.45/containers/mine", "this role may not call DELETE /containers/mine" + NEVER, 403),
+    ("reaper", "POST", "/v1.45/containers/create", "this role may not call POST /containers/create" + NEVER, 403),
     (
         "reaper",
         "POST",
         "/v1.45/containers/mine/start",
-        "POST /containers/mine/start is no call of this role" + NEVER,
+        "this role may not call POST /containers/mine/start" + NEVER,
         403,
     ),
-    ("reaper", "GET", "/v1.45/containers/mine/logs", "GET /containers/mine/logs is no call of this role" + NEVER, 403),
+    ("reaper", "GET", "/v1.45/containers/mine/logs", "this role may not call GET /containers/mine/logs" + NEVER, 403),
 ]
 
-NOT_OURS = "container {} is no run of this site that this role may touch" + NEVER
+NOT_OURS = "container {} is not a run of this site that this role may use" + NEVER
 FOREIGN: list[tuple[str, str, str, str]] = [
     *(
         ("launcher", method, f"/v1.45/containers/{name}{call}", NOT_OURS.format(name))
@@ -466,18 +468,18 @@ TARGETS: list[tuple[str, str, int]] = [
     ("http://docker/v1.45/containers/create", PATH, 400),
     ("*", PATH, 400),
     ("", PATH, 400),
-    ("/v1.45", "POST /v1.45 is no call of this role" + NEVER, 403),
-    ("/v1.45/v1.45/containers/create", "POST /v1.45/containers/create is no call of this role" + NEVER, 403),
-    ("/V1.45/containers/create", "POST /V1.45/containers/create is no call of this role" + NEVER, 403),
-    ("/v1.45.0/containers/create", "POST /v1.45.0/containers/create is no call of this role" + NEVER, 403),
+    ("/v1.45", "this role may not call POST /v1.45" + NEVER, 403),
+    ("/v1.45/v1.45/containers/create", "this role may not call POST /v1.45/containers/create" + NEVER, 403),
+    ("/V1.45/containers/create", "this role may not call POST /V1.45/containers/create" + NEVER, 403),
+    ("/v1.45.0/containers/create", "this role may not call POST /v1.45.0/containers/create" + NEVER, 403),
     ("/v1.24/containers/create", "API version 1.24 is older than 1.41" + NEVER, 403),
     ("/v1.45/containers/create?name=a&name=server", TWICE, 400),
     ("/v1.45/containers/create?name=a&%6eame=server", TWICE, 400),
     ("/v1.45/containers/create?name", "the query is malformed", 400),
     ("/v1.45/containers/create?name=%ff", "the query is malformed", 400),
     ("/v1.45/containers/create?Name=a", "Name in the query of POST /containers/create is refused" + NEVER, 403),
-    ("/v1.45/containers/create?name=server", "the name 'server' is the name of a service of the site" + NEVER, 403),
-    ("/v1.45/containers/create?name=Server", "the name 'Server' is the name of a service of the site" + NEVER, 403),
+    ("/v1.45/containers/create?name=server", "the name 'server' is reserved for a service of the site" + NEVER, 403),
+    ("/v1.45/containers/create?name=Server", "the name 'Server' is reserved for a service of the site" + NEVER, 403),
     ("/v1.45/containers/create?name=/server", "name in the query of POST /containers/create is refused" + NEVER, 403),
     (
         "/v1.45/containers/create?checkpoint=x",
@@ -492,10 +494,10 @@ TARGETS: list[tuple[str, str, int]] = [
     ),
     (
         "/v1.45/images/create?fromImage=registry.lab:5000/job&tag=1@x",
-        "'registry.lab:5000/job:1@x' is no image reference" + NEVER,
+        "'registry.lab:5000/job:1@x' is not an image reference" + NEVER,
         403,
     ),
-    ("/v1.45/images/create", "'' is no image reference" + NEVER, 403),
+    ("/v1.45/images/create", "'' is not an image reference" + NEVER, 403),
     (
         "/v1.45/containers/sibling/start?checkpoint=x&checkpoint-dir=/",
         "checkpoint in the query of POST /containers/{container}/start is refused" + NEVER,
@@ -510,23 +512,23 @@ TARGETS: list[tuple[str, str, int]] = [
 ]
 
 BODIES: list[tuple[bytes, str]] = [
-    (b"", "the body is no JSON: JSONDecodeError"),
-    (b"null", "the body is no JSON object"),
-    (b"[]", "the body is no JSON object"),
-    (b"{}{}", "the body is no JSON: JSONDecodeError"),
+    (b"", "the body is not JSON: JSONDecodeError"),
+    (b"null", "the body must be a JSON object"),
+    (b"[]", "the body must be a JSON object"),
+    (b"{}{}", "the body is not JSON: JSONDecodeError"),
     (b'{"Image": "a", "Image": "b"}', "the JSON has a key twice"),
     (b'{"HostConfig": {"Privileged": false, "Privileged": true}}', "the JSON has a key twice"),
-    (b'{"HostConfig": {"Memory": NaN}}', "the body is no JSON: ValueError"),
-    (b'{"Image": "\\ud800"}', "the body is no JSON: UnicodeEncodeError"),
-    (b'{"Image": "\xff"}', "the body is no JSON: UnicodeDecodeError"),
-    ('{"Image": "a"}'.encode("utf-16"), "the body is no JSON: UnicodeDecodeError"),
-    (b"\xef\xbb\xbf{}", "the body is no JSON: JSONDecodeError"),
-    (b'{"a":' * 100_000, "the body is no JSON: RecursionError"),
+    (b'{"HostConfig": {"Memory": NaN}}', "the body is not JSON: ValueError"),
+    (b'{"Image": "\\ud800"}', "the body is not JSON: UnicodeEncodeError"),
+    (b'{"Image": "\xff"}', "the body is not JSON: UnicodeDecodeError"),
+    ('{"Image": "a"}'.encode("utf-16"), "the body is not JSON: UnicodeDecodeError"),
+    (b"\xef\xbb\xbf{}", "the body is not JSON: JSONDecodeError"),
+    (b'{"a":' * 100_000, "the body is not JSON: RecursionError"),
 ]
 
 
 def refused(verdict: Any, status: int, role: str) -> str:
-    """The message without the words that are the same for all."""
+    """The message without its common beginning."""
     assert isinstance(verdict, Deny), verdict
     assert verdict.status == status
     return verdict.message.removeprefix(f"socket proxy ({role}): ")
@@ -579,7 +581,7 @@ def test_body_as_deep_as_it_can_be_read(judge: Judge) -> None:
     assert refused(verdict, 403, "launcher") == "X is refused" + NEVER
 
 
-def test_body_where_the_call_takes_none(judge: Judge) -> None:
+def test_body_of_a_call_that_takes_none(judge: Judge) -> None:
     verdict = judge("launcher", "POST", "/v1.41/containers/sibling/start", {"Binds": ["/:/host"]})
     assert refused(verdict, 400, "launcher") == "POST /containers/{container}/start takes no body"
 
@@ -589,10 +591,10 @@ def test_body_where_the_call_takes_none(judge: Judge) -> None:
     [
         ({"Container": "stranger"}, NOT_OURS.format("stranger")),
         ({"container": "mine"}, "container is refused" + NEVER),
-        ({}, "Container is no text" + NEVER),
+        ({}, "Container must be a string" + NEVER),
         (
             {"Container": "mine", "EndpointConfig": {"Aliases": ["server"]}},
-            "EndpointConfig.Aliases[0] 'server' is the name of a service of the site" + NEVER,
+            "EndpointConfig.Aliases[0] 'server' is reserved for a service of the site" + NEVER,
         ),
         (
             {"Container": "mine", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "172.18.0.2"}}},
@@ -610,16 +612,16 @@ def test_connect(judge: Judge, body: dict[str, Any], message: str) -> None:
     [
         (
             "https://evil.org",
-            "'evil.org' is the registry of no allowed image; DOCKER_PROXY_WORKER_IMAGES would allow it",
+            "'evil.org' is not the registry of an allowed image; DOCKER_PROXY_WORKER_IMAGES would allow it",
         ),
         (
             "http://registry.lab:5000@evil.org/",
-            "'registry.lab:5000@evil.org' is the registry of no allowed image; "
+            "'registry.lab:5000@evil.org' is not the registry of an allowed image; "
             "DOCKER_PROXY_WORKER_IMAGES would allow it",
         ),
         (
             "169.254.169.254",
-            "'169.254.169.254' is the registry of no allowed image; DOCKER_PROXY_WORKER_IMAGES would allow it",
+            "'169.254.169.254' is not the registry of an allowed image; DOCKER_PROXY_WORKER_IMAGES would allow it",
         ),
     ],
 )
@@ -633,11 +635,11 @@ def test_login_elsewhere(judge: Judge, address: str, message: str) -> None:
     [
         (
             {"volume": ["als-postgres"]},
-            "the filter 'volume' is none of exited, id, label, name, status; no setting allows it",
+            "the filter 'volume' is not one of exited, id, label, name, status; no setting allows it",
         ),
         (
             {"label!": ["site=als"]},
-            "the filter 'label!' is none of exited, id, label, name, status; no setting allows it",
+            "the filter 'label!' is not one of exited, id, label, name, status; no setting allows it",
         ),
     ],
 )
@@ -651,7 +653,7 @@ def test_filter(judge: Judge, filters: dict[str, Any], message: str) -> None:
 def test_registry_token_cannot_carry_a_header(judge: Judge) -> None:
     target = "/v1.45/images/create?fromImage=registry.lab:5000/job&tag=1"
     verdict = judge("worker", "POST", target, registry_auth="abc X-Evil: 1")
-    assert refused(verdict, 400, "worker") == "X-Registry-Auth is no base64 text"
+    assert refused(verdict, 400, "worker") == "X-Registry-Auth must be base64"
 
 
 def test_no_refusal_repeats_a_secret(judge: Judge) -> None:

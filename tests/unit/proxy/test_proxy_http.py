@@ -1,4 +1,4 @@
-"""HTTP as clients speak it, well and badly: what reaches the engine is written anew, or is nothing at all."""
+"""Good and bad HTTP of clients: the engine gets a request that the proxy wrote, or nothing at all."""
 
 import json
 import re
@@ -212,7 +212,10 @@ def test_engine_that_is_gone(proxy: Running) -> None:
 def test_engine_that_closes_without_a_word(proxy: Running) -> None:
     proxy.engine.answer = just(b"")
     answer = proxy.say(LAST)
-    assert (status(answer), message(answer)) == (502, "socket proxy (launcher): the engine broke off its answer")
+    assert (status(answer), message(answer)) == (
+        502,
+        "socket proxy (launcher): the engine closed the connection before its answer was complete",
+    )
 
 
 def test_engine_that_breaks_off_leaves_a_visibly_short_answer(proxy: Running) -> None:
@@ -250,7 +253,7 @@ def test_stream_ends_at_the_engine_when_the_client_leaves(proxy: Running) -> Non
 
 
 def attach(client: socket.socket, request: bytes) -> None:
-    """Answers as the engine does; what comes in is sent back in capitals, and its end is answered with `bye`."""
+    """Answers as the engine does: sends back its input in capitals, and `bye` at the end of the input."""
     if b"/json" in request:
         client.sendall(INSPECTED)
         return
@@ -297,7 +300,7 @@ def test_each_refusal_is_one_line_without_secrets(proxy: Running) -> None:
     assert [line.split(" ", 4)[4] for line in log.splitlines()] == [
         "refused role=launcher method=POST path=/containers/create status=403 reason=a\\nINFO forged is refused",
         "refused role=launcher method=- path=- status=400 reason=malformed HTTP: illegal header line",
-        "refused role=launcher method=POST path=/build status=403 reason=POST /build is no call of this role",
+        "refused role=launcher method=POST path=/build status=403 reason=this role may not call POST /build",
         "stopping",
     ]
 

@@ -1,4 +1,4 @@
-"""References are read as the engine reads them, and settings allow what they name and nothing beside it."""
+"""The proxy reads references as the engine does, and settings allow only what they name."""
 
 import pytest
 from socket_proxy import image
@@ -46,7 +46,7 @@ def test_reference_in_full(text: str, full: str) -> None:
     ],
 )
 def test_no_reference(text: str) -> None:
-    with pytest.raises(ValueError, match="is no image reference"):
+    with pytest.raises(ValueError, match="is not an image reference"):
         image.parse(text)
 
 

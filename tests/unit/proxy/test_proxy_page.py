@@ -1,12 +1,14 @@
-"""The page says what the code does: its tables are compared with the code's."""
+"""The tables of the page agree with the code."""
 
+import ast
 import re
 from pathlib import Path
 
+import pytest
 from socket_proxy import settings
-from socket_proxy.roles import ROLES
+from socket_proxy.policy import ROLES
 
-PACKAGE = Path(__file__).parents[3] / "worker-docker" / "proxy"
+PACKAGE = Path(__file__).parents[3] / "socket-proxy"
 PAGE = (PACKAGE / "README.md").read_text()
 
 
@@ -23,9 +25,27 @@ def test_settings_and_no_others() -> None:
     said = re.findall(r"^\| `(SITE|DOCKER_PROXY_\w+)` \|", PAGE, flags=re.MULTILINE)
     reader = settings.Reader({})
     settings.parse(reader)
-    assert sorted(said) == sorted(reader.known)
+    assert sorted(said) == sorted(reader.names)
 
 
-def test_files() -> None:
-    said = re.findall(r"`(\w+\.py)`", PAGE.partition("## For those who carry on")[2])
-    assert {*said, "__init__.py"} == {path.name for path in (PACKAGE / "socket_proxy").glob("*.py")}
+def modules() -> list[str]:
+    """The modules in the order of the page's table, the lowest first."""
+    return re.findall(r"^\| `(\w+)\.py` \|", PAGE.partition("## For maintainers")[2], flags=re.MULTILINE)
+
+
+def imported(module: str) -> set[str]:
+    """The package's modules that a module imports, wherever in it."""
+    nodes = ast.walk(ast.parse((PACKAGE / f"socket_proxy/{module}.py").read_text()))
+    sources = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    whole = {alias.name for node in sources if node.module == "socket_proxy" for alias in node.names}
+    parts = [str(node.module).split(".") for node in sources]
+    return whole | {name for package, *names in parts if package == "socket_proxy" for name in names}
+
+
+def test_every_module_is_on_the_page() -> None:
+    assert {*modules(), "__init__"} == {path.stem for path in (PACKAGE / "socket_proxy").glob("*.py")}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_from_those_above_it(module: str) -> None:
+    assert imported(module) <= set(modules()[: modules().index(module)])

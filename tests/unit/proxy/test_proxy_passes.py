@@ -1,4 +1,4 @@
-"""What clients really send, as recorded from the Docker CLI 28 and the SDK, and what the engine is then asked."""
+"""What clients really send, as recorded from the Docker CLI 28 and the SDK, and what the proxy then asks the engine."""
 
 import json
 from typing import Any
@@ -214,7 +214,7 @@ def test_list_is_narrowed_to_this_site(judge: Judge, filters: str, wanted: dict[
 
 def test_graphics_cards_pass_where_the_setting_says_so(judge: Judge) -> None:
     request = {"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}
-    passed = created(judge, a_body({"DeviceRequests": [request]}), bounds=limits("launcher", gpus=True))
+    passed = created(judge, a_body({"DeviceRequests": [request]}), limits=limits("launcher", gpus=True))
     assert passed["HostConfig"]["DeviceRequests"] == [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
 
 

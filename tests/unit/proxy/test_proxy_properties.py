@@ -1,4 +1,4 @@
-"""Whatever is put into a body, nothing dangerous is passed on: generated bodies, in any letter case Go would accept."""
+"""No generated body, in any letter case that Go would accept, makes the proxy pass on anything dangerous."""
 
 import json
 from typing import Any
@@ -93,7 +93,7 @@ def test_every_body_gets_a_verdict(judge: Judge, data: bytes) -> None:
 
 @relaxed
 @given(source=st.lists(st.sampled_from(["data", "..", ".", "", "etc", "in", "data\u0000", "\u2025"]), max_size=6))
-def test_every_bind_that_passes_lies_below_the_allowed_path(judge: Judge, source: list[str]) -> None:
+def test_every_bind_that_passes_is_below_the_allowed_path(judge: Judge, source: list[str]) -> None:
     verdict = judge("launcher", "POST", "/containers/create", a_body({"Binds": ["/" + "/".join(source) + ":/x"]}))
     if isinstance(verdict, Allow):
         path = json.loads(verdict.body)["HostConfig"]["Binds"][0].split(":")[0]
@@ -102,7 +102,7 @@ def test_every_bind_that_passes_lies_below_the_allowed_path(judge: Judge, source
 
 
 def assert_harmless(host: dict[str, Any]) -> None:
-    """What would take the container out of its walls is not there, or says that it stays within."""
+    """No key that lets the container out is there, or it has a value that keeps the container in."""
     strict = ("Binds", "Mounts", "DeviceRequests", "SecurityOpt")
     assert {key: host[key] for key in strict if host.get(key)} == {}
     assert host["NetworkMode"] in ("als", "none")

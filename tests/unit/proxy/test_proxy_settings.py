@@ -1,4 +1,4 @@
-"""Settings: what they mean, and each fault in its words, all at once."""
+"""Settings: what they mean, and the words of each fault, all at once."""
 
 from pathlib import Path, PurePath
 
@@ -10,7 +10,7 @@ from socket_proxy.settings import Bounds, SettingsError
 from socket_proxy.values import Address
 
 from stack import site
-from stack.components import PROCESS_POOLS
+from stack.components.agent import POOLS
 
 LEAST = {
     "SITE": "als",
@@ -34,8 +34,8 @@ def test_defaults_are_narrow() -> None:
 
 
 def test_every_service_of_a_site_is_reserved(tmp_path: Path) -> None:
-    """A container of that name would be sent what is meant for the service."""
-    (tmp_path / ".env").write_text(f"COMPONENTS=all\nAGENT_POOLS={' '.join(PROCESS_POOLS)}\n")
+    """Clients of the service would send their requests to a container with its name."""
+    (tmp_path / ".env").write_text(f"COMPONENTS=all\nAGENT_POOLS={' '.join(POOLS)}\n")
     files = [file for file in site.load(tmp_path / ".env", tmp_path).plan if "compose" in PurePath(file.path).name]
     services = {name for file in files for name in yaml.safe_load(file.content).get("services", {})}
     (listener,) = settings.read(LEAST).listeners
@@ -91,12 +91,12 @@ FAULTS = [
     ),
     (
         {"DOCKER_PROXY_ENGINE": "tcp://x:1"},
-        "DOCKER_PROXY_ENGINE_CERTIFICATES: an engine on a network is asked over TLS alone; write the directory that "
-        "holds ca.pem, cert.pem, key.pem",
+        "DOCKER_PROXY_ENGINE_CERTIFICATES: an engine on a network needs TLS; write the directory with "
+        "ca.pem, cert.pem, key.pem",
     ),
     (
         {"DOCKER_PROXY_ENGINE": "tcp://x:1", "DOCKER_PROXY_ENGINE_CERTIFICATES": "certs"},
-        "DOCKER_PROXY_ENGINE_CERTIFICATES: 'certs' is no absolute path without '..'",
+        "DOCKER_PROXY_ENGINE_CERTIFICATES: 'certs' is not an absolute path without '..'",
     ),
     ({"DOCKER_PROXY_USER": "0:0"}, "DOCKER_PROXY_USER: write UID:GID as numbers, neither of them 0"),
     ({"DOCKER_PROXY_SOCKET_MODE": "rw"}, "DOCKER_PROXY_SOCKET_MODE: write three octal digits, such as 660"),
@@ -123,55 +123,59 @@ FAULTS = [
     ),
     (
         {"DOCKER_PROXY_WORKER_NETWORKS": "container:x"},
-        "DOCKER_PROXY_WORKER_NETWORKS: 'container:x' is no name of a network; separate names by commas",
+        "DOCKER_PROXY_WORKER_NETWORKS: 'container:x' is not a name of a network; separate names by commas",
     ),
     (
         {"DOCKER_PROXY_WORKER_VOLUMES": "/x"},
-        "DOCKER_PROXY_WORKER_VOLUMES: '/x' is no name of a volume; separate names by commas",
+        "DOCKER_PROXY_WORKER_VOLUMES: '/x' is not a name of a volume; separate names by commas",
     ),
     ({"DOCKER_PROXY_WORKER_GPUS": "1"}, "DOCKER_PROXY_WORKER_GPUS: write true or false"),
     (
         {"DOCKER_PROXY_WORKER_BIND_PATHS": "/"},
-        "DOCKER_PROXY_WORKER_BIND_PATHS: '/' would open /bin of the host; write a directory made for the runs",
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/' would give access to /bin of the host; "
+        "write a directory made for the runs",
     ),
     (
         {"DOCKER_PROXY_WORKER_BIND_PATHS": "/var"},
-        "DOCKER_PROXY_WORKER_BIND_PATHS: '/var' would open /var/run of the host; write a directory made for the runs",
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/var' would give access to /var/run of the host; "
+        "write a directory made for the runs",
     ),
     (
         {"DOCKER_PROXY_WORKER_BIND_PATHS": "/srv,/run/user"},
-        "DOCKER_PROXY_WORKER_BIND_PATHS: '/run/user' would open /run of the host; write a directory made for the runs",
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/run/user' would give access to /run of the host; "
+        "write a directory made for the runs",
     ),
     (
         {"DOCKER_PROXY_WORKER_BIND_PATHS": "work"},
-        "DOCKER_PROXY_WORKER_BIND_PATHS: 'work' is no absolute path without '..'",
+        "DOCKER_PROXY_WORKER_BIND_PATHS: 'work' is not an absolute path without '..'",
     ),
     (
         {"DOCKER_PROXY_WORKER_BIND_PATHS": "/srv/a/b,/srv/a"},
-        "DOCKER_PROXY_WORKER_BIND_PATHS: '/srv/a/b' lies in '/srv/a', which DOCKER_PROXY_WORKER_BIND_PATHS has; "
-        "write one of them alone",
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/srv/a/b' is inside '/srv/a' of DOCKER_PROXY_WORKER_BIND_PATHS; "
+        "write only one of them",
     ),
     (
         {"DOCKER_PROXY_RESERVED_NAMES": "a b"},
-        "DOCKER_PROXY_RESERVED_NAMES: 'a b' is no name of a host; separate names by commas",
+        "DOCKER_PROXY_RESERVED_NAMES: 'a b' is not a name of a host; separate names by commas",
     ),
     (
         {"DOCKER_PROXY_WORKER_BINDPATHS": "/x"},
-        "DOCKER_PROXY_WORKER_BINDPATHS: there is no such setting; did you mean DOCKER_PROXY_WORKER_BIND_PATHS?",
+        "DOCKER_PROXY_WORKER_BINDPATHS: unknown setting; did you mean DOCKER_PROXY_WORKER_BIND_PATHS?",
     ),
     (
         {"DOCKER_PROXY_REAPER_LISTEN": "tcp://0.0.0.0:2375"},
-        "DOCKER_PROXY_WORKER_LISTEN: tcp://0.0.0.0:2375 is another role's address too",
+        "DOCKER_PROXY_WORKER_LISTEN: tcp://0.0.0.0:2375 is also the address of another role",
     ),
 ]
 
 
 @pytest.mark.parametrize("setting", ["DOCKER_PROXY_ENGINE", "DOCKER_PROXY_REAPER_LISTEN"])
-def test_sockets_do_not_lie_in_an_allowed_path(setting: str) -> None:
+def test_sockets_are_outside_the_allowed_paths(setting: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.read(LEAST | {setting: "unix:///srv/work/x.sock", "DOCKER_PROXY_WORKER_BIND_PATHS": "/srv"})
     assert caught.value.faults == [
-        "DOCKER_PROXY_WORKER_BIND_PATHS: '/srv' would open /srv/work/x.sock; write a directory made for the runs"
+        "DOCKER_PROXY_WORKER_BIND_PATHS: '/srv' would give access to /srv/work/x.sock; "
+        "write a directory made for the runs"
     ]
 
 
@@ -182,16 +186,16 @@ def test_fault(change: dict[str, str], fault: str) -> None:
     assert caught.value.faults[0] == fault
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         settings.read({"SITE": "A", "DOCKER_PROXY_USER": "root", "DOCKER_PROXY_LISTEN": "tcp://0.0.0.0:2375"})
     assert caught.value.faults == [
         "SITE: write the site's name: lower-case letters, digits, '-', '_' and '.'",
         "DOCKER_PROXY_USER: write UID:GID as numbers, neither of them 0",
         "DOCKER_PROXY_WORKER_LISTEN: no role has an address; write one such as tcp://0.0.0.0:2375",
-        "DOCKER_PROXY_LISTEN: there is no such setting; did you mean DOCKER_PROXY_WORKER_LISTEN?",
+        "DOCKER_PROXY_LISTEN: unknown setting; did you mean DOCKER_PROXY_WORKER_LISTEN?",
     ]
 
 
-def test_other_variables_are_none_of_its_business() -> None:
+def test_other_variables_are_ignored() -> None:
     assert settings.read(LEAST | {"DOCKER_HOST": "x", "PATH": "/bin"}) == settings.read(LEAST)

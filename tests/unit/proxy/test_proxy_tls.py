@@ -1,4 +1,4 @@
-"""An engine on a network: asked over TLS, with the client's certificate, and trusted by its CA alone."""
+"""An engine on a network: over TLS with the client's certificate, and trusted only through its CA."""
 
 import shutil
 import ssl
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stack import certificates
-from stack.authority import CLIENT, SERVER
+from stack.complete import certificates
+from stack.components.component import CLIENT_USAGE as CLIENT
+from stack.components.component import SERVER_USAGE as SERVER
 from tests.unit.proxy.engine import TlsRecorder
 from tests.unit.proxy.running import COMMAND, Running, environment, read_until, running
 from tests.unit.proxy.test_proxy_http import ATTACH, LAST, attach, message, status
@@ -112,7 +113,7 @@ def test_certificates_that_are_missing_are_named(folder: Path, engine: TlsRecord
     (client.folder / "key.pem").unlink()
     (client.folder / "ca.pem").unlink()
     assert faults(folder, engine, client) == [
-        f"socket-proxy: DOCKER_PROXY_ENGINE_CERTIFICATES: {client.folder}/{name} is no file that this user can read"
+        f"socket-proxy: DOCKER_PROXY_ENGINE_CERTIFICATES: the proxy's user cannot read {client.folder}/{name}"
         for name in ("ca.pem", "key.pem")
     ]
 
@@ -121,7 +122,7 @@ def test_certificates_that_do_not_fit_are_named(folder: Path, engine: TlsRecorde
     shutil.copy(folder / "engine" / "key.pem", client.folder)
     paths = ", ".join(f"{client.folder}/{name}.pem" for name in ("ca", "cert", "key"))
     assert faults(folder, engine, client) == [
-        f"socket-proxy: DOCKER_PROXY_ENGINE_CERTIFICATES: {paths} are no CA, certificate and its key, in PEM"
+        f"socket-proxy: DOCKER_PROXY_ENGINE_CERTIFICATES: {paths} must be a CA, a certificate and its key, in PEM"
     ]
 
 

@@ -1,12 +1,10 @@
-"""A small world for the proxy's rules: the containers, networks and paths that are known."""
+"""A small world for the proxy's rules: containers, networks and paths."""
 
 from collections.abc import Callable
 from typing import Any
 
 from socket_proxy import image
-from socket_proxy.case import Allow, Deny
-from socket_proxy.facts import Container, Facts, Network, Question
-from socket_proxy.limits import Limits
+from socket_proxy.case import Allow, Container, Deny, Facts, Limits, Network, Question
 
 Judge = Callable[..., Allow | Deny]
 
@@ -30,13 +28,13 @@ CONTAINERS = {
 NETWORKS = {"als": Network(SITE_NETWORK, "als"), "db": Network(OTHER_NETWORK, "db")}
 PATH_FAULTS = {
     "/data/link/in": "/data/link is a symbolic link",
-    "/data/secret/in": "/data/secret cannot be looked at (Permission denied)",
+    "/data/secret/in": "the proxy cannot check /data/secret (Permission denied)",
     "/data/engine.sock": "/data/engine.sock is neither a directory nor a file",
 }
 
 
 def limits(role: str, **changes: Any) -> Limits:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "site": "als",
         "role": role,
         "prefix": f"DOCKER_PROXY_{role.upper()}",
@@ -46,7 +44,7 @@ def limits(role: str, **changes: Any) -> Limits:
         "volumes": {"als-flows": True, "als-code": False},
         "reserved_names": frozenset({"server", "postgres", "api.lab.org"}),
     }
-    return Limits(**given | changes)
+    return Limits(**defaults | changes)
 
 
 def learn(question: Question, facts: Facts) -> None:

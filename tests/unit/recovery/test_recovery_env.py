@@ -11,9 +11,10 @@ from recovery.workers import beat
 from site_service.errors import ServiceError
 from site_service.rest import RestEnv
 
-from stack import heartbeats, templates
-from stack.context import context
-from stack.settings import Settings
+from stack.components import heartbeats
+from stack.components.all import SETTINGS
+from stack.render import templates
+from stack.render.nouns import nouns
 
 URL = {"PREFECT_API_URL": "http://server:4200/api"}
 
@@ -76,7 +77,7 @@ def test_what_is_forgotten_is_seen_anew() -> None:
 
 @pytest.mark.parametrize("name", ["process", "docker", "dind", "podman"])
 def test_every_pool_of_a_site_says_how_often_its_runs_are_heard(name: str) -> None:
-    rendered = templates.render(f"client/pools/{name}.json.j2", context(Settings()))
+    rendered = templates.render(f"client/pools/{name}.json.j2", nouns(SETTINGS.defaults()))
     assert beat(json.loads(rendered)) == heartbeats.RUN_SECONDS == 30
 
 

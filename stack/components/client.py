@@ -1,0 +1,66 @@
+"""client/: flows and their registration."""
+
+from typing import Annotated
+
+from stack.components import registry, storage
+from stack.components.component import Component, Secrets
+from stack.components.flows import FLOW_SOURCES
+from stack.components.server import login
+from stack.settings import values
+from stack.settings.settings import Section, Settings, setting
+
+
+class ClientSettings(Section):
+    """client/: flows and their registration"""
+
+    CLIENT_STORAGE: Annotated[str, values.one_of("volume", "s3", "image")] = setting(
+        "volume",
+        "Where flow code and results are kept: volume (of this engine), s3 (a bucket), or image (the code of Docker "
+        "deployments in their image, the rest on the volume).",
+        "s3",
+    )
+    CLIENT_CONCURRENCY_LIMITS: values.Limits = setting(
+        {"weather-stations": 4},
+        "Global concurrency limits that registration makes, NAME=SLOTS, separated by commas.",
+        "weather-stations=4,licences=2",
+        optional=True,
+    )
+    CLIENT_SCHEDULES: values.AnyPath = setting(
+        "schedules.yml",
+        "File with the schedules of deployments, absolute or beside this file (client/README.md, "
+        "schedules.example.yml). The default one need not be there.",
+        "als.schedules.yml",
+    )
+    CLIENT_WAIT_SECONDS: Annotated[int, values.whole_number(1, 3600, "this")] = setting(
+        120, "Seconds that registration waits for the API.", "120"
+    )
+
+
+def secrets(settings: Settings) -> Secrets:
+    """The registrar makes blocks of the passwords: workers and flows ask the API for them."""
+    password = {"REGISTRY_PASSWORD": settings.REGISTRY_PASSWORD} if registry.has_login(settings) else {}
+    key = {"STORAGE_SECRET_KEY": settings.STORAGE_SECRET_KEY} if storage.is_bucket(settings) else {}
+    return Secrets(login(settings) | password | key)
+
+
+CLIENT = Component(
+    noun="client",
+    name="client",
+    folder="client",
+    images=("flows",),
+    sources=(*FLOW_SOURCES, "client/deployments"),
+    services=frozenset({"client"}),
+    templates=(
+        "pools/dind.json",
+        "pools/docker.json",
+        "pools/podman.json",
+        "pools/process.json",
+        "prefect-dind.yaml",
+        "prefect-docker.yaml",
+        "prefect-podman.yaml",
+        "prefect.yaml",
+        "registration.yaml",
+    ),
+    sections=(ClientSettings,),
+    secrets=secrets,
+)

@@ -1,0 +1,144 @@
+"""What a component is: one folder, one Compose project, one module of this package."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stack.core.finding import Finding
+from stack.core.machine import Machine
+from stack.settings.settings import Rules, Section, Settings
+
+OVERRIDE = "compose.override.yaml"  # the user's own, which Compose merges with the rendered file
+
+# What a certificate is for.
+SERVER_USAGE, CLIENT_USAGE = "server", "client"
+PASSWORD, LOGIN = "{password}", "admin:{password}"  # forms of secrets, filled in when one is made
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate of the site's own authority: files STEM.crt and STEM.key. `names` are host names and addresses."""
+
+    stem: str
+    names: tuple[str, ...]
+    usage: str
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secret files of a component, each called like the variable that it becomes in a container.
+
+    `texts` are contents, `htpasswd` users with their passwords for a file of that name.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[Certificate, ...] = ()
+    htpasswd: Mapping[str, str] = field(default_factory=dict)
+
+
+def _none(_: Settings) -> Secrets:
+    return Secrets()
+
+
+def _nothing(_: Settings) -> dict[str, str]:
+    return {}
+
+
+def _no_findings(_: Settings, __: Machine) -> Iterator[Finding]:
+    return iter(())
+
+
+def _nobody(_: Settings, __: Machine) -> str:
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Settings that belong together, the rules between them, and `seen`: functions of the settings whose results
+    templates see as attributes of `noun`."""
+
+    noun: str
+    sections: tuple[type[Section], ...] = ()
+    rules: Rules = field(default_factory=dict)
+    seen: tuple[Callable[[Settings], Any], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Component(Part):
+    """What a name in COMPONENTS selects.
+
+    `folder` holds its files in the repo and in the output; `images` are those that its services run in; `sources` are
+    the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of. `templates` are its
+    rendered files in the folder but the Compose file, without the variant in their names; `services` are the names that
+    its services have on the networks of a site.
+    `sample` is the deployment that `up` runs once to show that the component works.
+    Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
+    `calls_api` is false for one that works without Prefect. `runs_flows`: it has the volumes of code and results.
+    `published` begins the settings ..._BIND and ..._PORT of a port of this machine, empty where there is none.
+    `docker_workers` describes workers that make a container for each run, where it has such.
+    `made` are its settings that are made once when they are empty, with their forms.
+    `findings` is what `doctor` asks of it, on every machine of the site. `port_user` names what uses its published port
+    now, if that belongs to the site; empty for a free port and for a stranger.
+    """
+
+    name: str = ""
+    folder: str = ""
+    images: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    services: frozenset[str] = frozenset()
+    variant: str = ""
+    sample: str = ""
+    calls_api: bool = True
+    runs_flows: bool = False
+    published: str = ""
+    secrets: Callable[[Settings], Secrets] = _none
+    made: Callable[[Settings], dict[str, str]] = _nothing
+    docker_workers: Callable[[Settings], Any] | None = None
+    findings: Callable[[Settings, Machine], Iterator[Finding]] = _no_findings
+    port_user: Callable[[Settings, Machine], str] = _nobody
+
+    def is_in(self, settings: Settings) -> bool:
+        """Whether this machine runs it."""
+        return self.name in settings.COMPONENTS
+
+    def project(self, site: str) -> str:
+        """The Compose project: `down` in one folder cannot touch another, and two sites share an engine."""
+        return f"{site}-{self.name}"
+
+    def file(self, name: str) -> str:
+        """What the component calls its file of this name in the folder, which may be another component's too."""
+        stem, dot, suffix = name.rpartition(".")
+        return f"{stem}.{self.variant}{dot}{suffix}" if self.variant else name
+
+    @property
+    def rendered(self) -> tuple[str, ...]:
+        """The paths of its rendered files, without the Compose file.
+
+        Declared and not listed from templates/: otherwise a missing template would remove its file from a site.
+        """
+        return tuple(f"{self.folder}/{self.file(name)}" for name in self.templates)
+
+    @property
+    def compose_file(self) -> str:
+        return self.file("compose.yaml")
+
+    @property
+    def compose_path(self) -> str:
+        return f"{self.folder}/{self.compose_file}"
+
+
+def compose_words(component: Component, *arguments: str) -> list[str]:
+    """The words of a `docker` command for the component's Compose project, to be run in its folder."""
+    return ["compose", "--progress", "quiet", *_file_option(component), *arguments]
+
+
+def by_hand(component: Component, *arguments: str) -> str:
+    """A Compose command as a user types it in the site's folder."""
+    return f"`cd {component.folder} && {shlex.join(['docker', 'compose', *_file_option(component), *arguments])}`"
+
+
+def _file_option(component: Component) -> list[str]:
+    """Only for a file that Compose does not find by itself: with this option it ignores the user's override."""
+    return ["--file", component.compose_file] if component.variant else []

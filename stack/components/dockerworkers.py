@@ -1,0 +1,148 @@
+"""Components whose workers make containers: one description for each engine, from which all their files come."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stack.components import registry
+from stack.components.component import Component, by_hand, compose_words
+from stack.components.flows import FLOW_SOURCES
+from stack.components.site import CODE, HOME, RESULTS, WORK
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Machine
+from stack.core.repo import JOB_IMAGES
+from stack.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from stack.core.docker import Result
+
+LAUNCHER = "launcher"  # the socket of those who start containers beside their own
+SHARED = (CODE, RESULTS, WORK, LAUNCHER)
+FOR_READING = (CODE, LAUNCHER)  # else another socket could be put where other runs look for theirs
+PREFECT_USER = "1000:1000"
+LOGIN_SECONDS = 30
+# Keeps a login in a folder that is removed afterwards, as Docker and as Podman look for it.
+APART = 'd=$(mktemp -d); DOCKER_CONFIG=$d REGISTRY_AUTH_FILE=$d/auth.json "$@"; s=$?; rm -r "$d"; exit $s'
+# What their containers read of this repository.
+SOURCES = (
+    *FLOW_SOURCES,
+    *JOB_IMAGES,
+    "socket-proxy",
+    "worker-docker/as-socket-group.sh",
+    "worker-docker/docker_worker.py",
+    "worker-docker/reaper",
+)
+
+
+@dataclass(frozen=True)
+class DockerWorkers:
+    """Workers of one component, the engine that they make containers on, and what these may be.
+
+    `kind` is in the names of its files and deployments, `engine` says in words where containers run, `image` is the
+    worker's. `socket` is the engine's, as a mount SOURCE:TARGET of the proxy, or of every role where
+    `proxied` is false; empty for one that is asked over TLS. `address` is where the proxy then finds it.
+    `nested` is the service of this component that holds the engine, empty for the machine's own, and `client` the
+    command that asks the engine there. `sources` is what the engine mounts for each of SHARED: the name of a volume, or
+    a path where it runs. `network` is the one that containers join, `api_url` where they find the API, `user` who they
+    are by default.
+    """
+
+    component: Component
+    kind: str
+    engine: str
+    image: str
+    pool: str
+    replicas: int
+    limit: int
+    query_seconds: int
+    job_image: str
+    job_memory: str
+    job_cpus: str
+    proxied: bool
+    socket: str
+    sources: dict[str, str]
+    network: str
+    api_url: str
+    address: str = "unix:///var/run/docker.sock"
+    nested: str = ""
+    client: str = "docker"
+    user: str = PREFECT_USER
+    bind_paths: list[str] = field(default_factory=list)
+
+    def mounts(self, *names: str) -> list[str]:
+        """Those of these names, or what every flow container has: SOURCE:TARGET or SOURCE:TARGET:ro."""
+        return [f"{self.sources[name]}:{HOME}/{name}{_mode(name)}" for name in names or (CODE, RESULTS, WORK)]
+
+    def volumes(self, *names: str) -> str:
+        """Those of these names that the engine knows as volumes, in the form of the proxy's settings."""
+        return ",".join(one for one in self._mountable(names) if not one.startswith("/"))
+
+    def paths(self, *names: str) -> str:
+        """Those that it knows as paths, and the folders that the site allows."""
+        own = [one for one in self._mountable(names) if one.startswith("/")]
+        return ",".join([*own, *self.bind_paths])
+
+    def _mountable(self, names: tuple[str, ...]) -> list[str]:
+        return [self.sources[name] + _mode(name) for name in names]
+
+    def inside(self) -> list[str]:
+        """Where a nested engine has the volumes of the site, VOLUME:PATH: it knows them as paths, and so does whoever
+        looks at paths in front of it."""
+        return [f"{name}:{self.sources[name]}" for name in SHARED] if self.nested else []
+
+
+def _mode(name: str) -> str:
+    return ":ro" if name in FOR_READING else ""
+
+
+def findings(workers: DockerWorkers, settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """Whether the workers' own engine answers, and can log in to the registry."""
+    if not workers.nested or not workers.component.is_in(settings) or machine.engine_fault is not None:
+        return
+    name = f"the engine of {workers.component.name}"
+    if not is_running(workers, settings, machine):
+        yield Finding(NOTE, f"{name} is not running", "start it with `make up`")
+        return
+    version = ask(workers, machine, "version", "--format", "{{.Server.Version}}")
+    if not version.worked:
+        logs = by_hand(workers.component, "logs", workers.nested)
+        yield Finding(FAIL, f"{name} does not answer ({version.reason})", f"{logs} says why")
+        return
+    yield Finding(OK, f"{name} answers: {workers.client} {version.output.strip()}")
+    if registry.has_login(settings):
+        yield registry.login_finding(settings, _refusal(workers, settings, machine), name)
+
+
+def ask(workers: DockerWorkers, machine: Machine, *words: str) -> "Result":
+    """Runs a command of the workers' own engine, in its container."""
+    return machine.docker(*_inside(workers, workers.client, *words), folder=workers.component.folder)
+
+
+def load_words(workers: DockerWorkers) -> list[str]:
+    """The words of a `docker` command that loads images from its standard input into the workers' own engine."""
+    return _inside(workers, workers.client, "load", "--quiet")
+
+
+def is_running(workers: DockerWorkers, settings: Settings, machine: Machine) -> bool:
+    labels = {"project": workers.component.project(settings.SITE), "service": workers.nested}
+    filters = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+    return bool(machine.docker("ps", "--quiet", *filters, "--filter=status=running").output)
+
+
+def _refusal(workers: DockerWorkers, settings: Settings, machine: Machine) -> str:
+    """Why the workers' own engine cannot log in to the registry; empty if it can."""
+    from stack.core.docker import NoAnswerError  # render does not need it
+
+    login = ["login", "--username", settings.REGISTRY_USER, "--password-stdin", registry.address(settings)]
+    command = _inside(workers, "sh", "-c", APART, "sh", workers.client, *login)
+    try:
+        done = machine.docker(
+            *command, folder=workers.component.folder, given=settings.REGISTRY_PASSWORD, seconds=LOGIN_SECONDS
+        )
+    except NoAnswerError as error:
+        return error.reason
+    return "" if done.worked else done.reason
+
+
+def _inside(workers: DockerWorkers, *command: str) -> list[str]:
+    return compose_words(workers.component, "exec", "--no-TTY", workers.nested, *command)

@@ -1,0 +1,226 @@
+"""Process workers of agent/: one description for each pool, from which all their files come."""
+
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from pathlib import PurePosixPath
+
+from stack.components import heartbeats, server
+from stack.components.site import HOME
+from stack.core.files import SECRET_FOLDER
+from stack.core.quoting import supervisord_value
+from stack.settings.settings import Settings
+
+FOLDER = "agent"
+ALGORITHMS = "client/algorithms"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file or folder that a worker reads, whose place `variable` names: `path` below the site's folder or on this
+    machine, `target` in a container. A secret is a copy of `origin`."""
+
+    variable: str
+    path: str
+    target: str
+    origin: str = ""
+
+    @property
+    def source(self) -> str:
+        """What a Compose file in agent/ mounts."""
+        return self.path if PurePosixPath(self.path).is_absolute() else f"../{self.path}"
+
+    @property
+    def here(self) -> str:
+        """Where a process finds it, as supervisord reads it."""
+        path = supervisord_value(self.path)
+        return path if PurePosixPath(path).is_absolute() else f"%(here)s/{path}"
+
+    @property
+    def name(self) -> str:
+        """Of a secret: what Compose calls it."""
+        return PurePosixPath(self.path).name
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A flow that a pool is for, as the registrar makes it.
+
+    `image` is the job image that holds its code, empty for code that comes from the site's storage; `launches` is true
+    for one that starts containers beside its own.
+    """
+
+    name: str
+    entrypoint: str
+    description: str
+    tag: str = "launcher"
+    image: str = ""
+    launches: bool = False
+
+
+@dataclass(frozen=True)
+class ProcessWorkers:
+    """Workers that serve one pool. `service` is what Compose and supervisord call them.
+
+    `image` is one of the user's own, empty for that of all. `env` holds wherever they run; `files` and `secrets` lie
+    elsewhere in a container than on the machine, where what `mounts` lists is at hand anyway. `port` is the first of
+    their health checks where they run as processes, whose environment is `process_environment`, as supervisord reads
+    it. `login` names the secret with the login of the API, where the API asks for one.
+    """
+
+    service: str
+    pool: str
+    description: str
+    replicas: int
+    limit: int
+    deployments: list[Deployment]
+    image: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    files: list[Given] = field(default_factory=list)
+    secrets: list[Given] = field(default_factory=list)
+    mounts: list[str] = field(default_factory=list)
+    port: int = 0
+    process_environment: dict[str, str] = field(default_factory=dict)
+    login: tuple[str, ...] = ()
+
+    @property
+    def secret_names(self) -> list[str]:
+        """What Compose calls the secrets of a container."""
+        return [*self.login, *(secret.name for secret in self.secrets)]
+
+    @property
+    def ports(self) -> range:
+        return range(self.port, self.port + self.replicas)
+
+
+def agent(settings: Settings) -> ProcessWorkers:
+    """For flows of any kind."""
+    return ProcessWorkers(
+        service="worker",
+        pool=settings.AGENT_POOL,
+        description="Process workers (agent/).",
+        replicas=settings.AGENT_REPLICAS,
+        limit=settings.AGENT_LIMIT,
+        deployments=[
+            Deployment(
+                "weather",
+                "flows/weather.py:weather",
+                "Hourly weather of New York's airports in 2013, told month by month.",
+                tag="sample",
+            ),
+            Deployment(
+                "flights",
+                "flows/flights.py:flights",
+                "Every flight that left New York in 2013, month by month into Parquet files.",
+                tag="sample",
+            ),
+        ],
+    )
+
+
+def parent(settings: Settings) -> ProcessWorkers:
+    """For chains of steps, whose runs do nothing but wait for others."""
+    return ProcessWorkers(
+        service="parent",
+        pool=settings.PARENT_POOL,
+        description="The parent flow (agent/).",
+        replicas=settings.PARENT_REPLICAS,
+        limit=settings.PARENT_LIMIT,
+        deployments=[
+            Deployment(
+                "launch_parent_flow",
+                "launchers/parent/parent_flow.py:launch_parent_flow",
+                "Sends steps to conda, Slurm, Docker and Podman, one after another.",
+                tag="parent",
+            )
+        ],
+        files=[
+            Given("SITE_JOB_CONFIG", f"{FOLDER}/config.yml", "/opt/site/config.yml"),
+            Given("SITE_CATALOGUE", f"{FOLDER}/catalogue.yml", "/opt/site/catalogue.yml"),
+        ],
+    )
+
+
+def conda(settings: Settings) -> ProcessWorkers:
+    """For scripts in conda environments. An installation works at the path alone for which it was made."""
+    root = str(PurePosixPath(settings.CONDA_EXE).parent.parent)
+    return ProcessWorkers(
+        service="conda",
+        pool=settings.CONDA_POOL,
+        description="Scripts in conda environments (agent/).",
+        replicas=settings.CONDA_REPLICAS,
+        limit=settings.CONDA_LIMIT,
+        deployments=[
+            Deployment(
+                "launch_conda",
+                "launchers/conda_envs/conda_flows.py:launch_conda",
+                "Runs a script in a conda environment of the worker's.",
+            )
+        ],
+        image=settings.CONDA_IMAGE,
+        env={"CONDA_EXE": settings.CONDA_EXE, "MAMBA_ROOT_PREFIX": root} if settings.CONDA_EXE else {},
+        files=[Given("SITE_ALGORITHMS", settings.CONDA_ALGORITHMS or ALGORITHMS, f"{HOME}/algorithms")],
+        mounts=[f"{root}:{root}:ro"] if settings.CONDA_EXE else [],
+    )
+
+
+def slurm(settings: Settings) -> ProcessWorkers:
+    """For jobs on a cluster, through SSH or with Slurm's commands of the worker's own."""
+    secrets = [
+        _secret("SITE_SSH_KEY", "slurm_ssh_key", settings.SLURM_SSH_KEY),
+        _secret("SITE_SSH_KNOWN_HOSTS", "slurm_known_hosts", settings.SLURM_KNOWN_HOSTS),
+    ]
+    return ProcessWorkers(
+        service="slurm",
+        pool=settings.SLURM_POOL,
+        description="Jobs on a cluster (agent/).",
+        replicas=settings.SLURM_REPLICAS,
+        limit=settings.SLURM_LIMIT,
+        deployments=[
+            Deployment(
+                "launch_slurm",
+                "launchers/slurm_jobs/slurm_flows.py:launch_slurm",
+                "Runs a job on a cluster, and follows it.",
+            )
+        ],
+        image=settings.SLURM_IMAGE,
+        secrets=[secret for secret in secrets if secret.origin],
+    )
+
+
+def _secret(variable: str, name: str, origin: str) -> Given:
+    """In small letters, so that it becomes no variable of the worker's itself."""
+    return Given(variable, f".site/{SECRET_FOLDER}/{name}", f"/run/secrets/{name}", origin)
+
+
+KINDS = {"agent": agent, "parent": parent, "conda": conda, "slurm": slurm}
+
+
+def of_site(settings: Settings) -> list[ProcessWorkers]:
+    """Those that AGENT_POOLS names, each with ports of its own."""
+    workers = [KINDS[name](settings) for name in settings.AGENT_POOLS]
+    first = accumulate((each.replicas for each in workers), initial=settings.AGENT_HEALTH_PORT)
+    return [_placed(each, port, settings) for each, port in zip(workers, first, strict=False)]
+
+
+def _placed(workers: ProcessWorkers, port: int, settings: Settings) -> ProcessWorkers:
+    environment = _process_environment(workers, settings)
+    return replace(workers, port=port, process_environment=environment, login=tuple(server.login(settings)))
+
+
+def _process_environment(workers: ProcessWorkers, settings: Settings) -> dict[str, str]:
+    """SECRETS_DIR and SITE_HOME below the site's folder, and the process number as the port of the health check."""
+    return {
+        "SECRETS_DIR": "%(here)s/.site/secrets",
+        "PREFECT_HOME": "%(here)s/.site/processes/home",
+        "PREFECT_API_URL": supervisord_value(server.process_api_url(settings)),
+        "PREFECT_WORKER_QUERY_SECONDS": str(settings.AGENT_QUERY_SECONDS),
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": str(heartbeats.WORKER_SECONDS),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(heartbeats.RUN_SECONDS),
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+        "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+        "PREFECT_WORKER_WEBSERVER_PORT": "%(process_num)d",
+        "SITE_HOME": "%(here)s/.site/processes/storage",
+        "PYTHONPATH": "%(here)s/.site/processes/storage",
+        **{name: supervisord_value(value) for name, value in workers.env.items()},
+        **{given.variable: given.here for given in workers.files + workers.secrets},
+    }

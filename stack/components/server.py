@@ -1,0 +1,295 @@
+"""server/: API, UI, background services, database."""
+
+import re
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Annotated
+
+from stack.components.component import LOGIN, PASSWORD, Component, Secrets
+from stack.core import url
+from stack.core.finding import FAIL, NOTE, OK, Finding
+from stack.core.machine import Machine, Response
+from stack.core.quoting import redis_string, redis_url, supervisord_value
+from stack.settings import values
+from stack.settings.settings import Fault, Rules, Section, Settings, setting
+
+PORT_INSIDE = 4200
+NAME = "server"
+AUTH = "PREFECT_API_AUTH_STRING"
+SECONDS_PER_DAY = 86400
+MAX_CLOCK_SECONDS = 5
+
+
+class ServerSettings(Section):
+    """server/: API, UI, background services, database"""
+
+    SERVER_BIND: values.BindAddress = setting(
+        "127.0.0.1", "Address of this machine on which API and UI are served.", "127.0.0.1"
+    )
+    SERVER_PORT: values.Port = setting(4200, "Port of API and UI on this machine.", "4200")
+    SERVER_CLEAR_LOGIN: values.Switch = setting(
+        False,
+        "true: API and UI are served beyond this machine although the login then travels in clear text. "
+        "Needed for a SERVER_BIND that is not loopback.",
+        "true",
+    )
+    SERVER_UI_API_URL: values.BrowserUrl = setting(
+        "",
+        "The API as a browser reaches it, where that is not the host and port above (behind a proxy of your own).",
+        "https://prefect.example.org/api",
+        optional=True,
+    )
+    SERVER_AUTH: values.Switch = setting(
+        True, "false: API and UI ask for no login; anybody who reaches the port can run code here.", "true"
+    )
+    SERVER_WORKERS: values.Count = setting(1, "Processes that answer API requests (1 with sqlite).", "2")
+    SERVER_DATABASE: Annotated[str, values.one_of("postgres", "sqlite")] = setting(
+        "postgres", "postgres (with Redis; for every real site) or sqlite (one container, for a try).", "postgres"
+    )
+    SERVER_DATABASE_NAME: values.Identifier = setting("prefect", "Name of the PostgreSQL database.", "prefect")
+    SERVER_DATABASE_USER: values.Identifier = setting("prefect", "User of the PostgreSQL database.", "prefect")
+    SERVER_DATABASE_PASSWORD: values.Secret = setting(
+        "", "Password of the PostgreSQL user. Empty: one is made.", "'any $printable \"text\"'", secret=True
+    )
+    SERVER_REDIS_PASSWORD: values.Secret = setting(
+        "", "Password of Redis. Empty: one is made.", "'any $printable \"text\"'", secret=True
+    )
+    MAX_CRASH_RETRIES: Annotated[int, values.whole_number(0, 100, "this")] = setting(
+        2,
+        "Times that a run is run again after it crashed: its process, container, worker or engine was killed, or its "
+        "container could not start. 0: it stays Crashed.",
+        "5",
+    )
+    SERVER_RETENTION_DAYS: Annotated[int, values.whole_number(0, 36500, "this")] = setting(
+        90, "Flow runs that ended longer ago, with logs and artifacts, are deleted. 0: kept for ever.", "30"
+    )
+
+
+def login_is_not_exposed(settings: Settings) -> Iterator[Fault]:
+    loopback = ip_address(settings.SERVER_BIND).is_loopback
+    if "server" in settings.COMPONENTS and not loopback and not settings.SERVER_CLEAR_LOGIN:
+        yield Fault(
+            "SERVER_BIND",
+            "beyond this machine the login travels in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
+            "or stay on loopback behind a TLS proxy",
+        )
+
+
+def sqlite_has_one_process(settings: Settings) -> Iterator[Fault]:
+    if settings.SERVER_DATABASE == "sqlite" and settings.SERVER_WORKERS > 1:
+        reason = "sqlite takes one process; write 1, or SERVER_DATABASE=postgres"
+        yield Fault("SERVER_WORKERS", reason, instead="1")
+
+
+RULES: Rules = {
+    login_is_not_exposed: ("COMPONENTS", "SERVER_BIND", "SERVER_CLEAR_LOGIN"),
+    sqlite_has_one_process: ("SERVER_DATABASE", "SERVER_WORKERS"),
+}
+
+
+def api_url(settings: Settings, server: str = NAME) -> str:
+    """The API as containers reach it; `server` is what they call the server of this machine."""
+    return settings.PREFECT_API_URL or url.http(server, PORT_INSIDE, "/api")
+
+
+def api_url_here(settings: Settings) -> str:
+    """The API as people on this machine reach it: by the URL that the site gives them, else on the server's port."""
+    return settings.PREFECT_API_URL or settings.SERVER_UI_API_URL or api_url_direct(settings)
+
+
+def api_url_direct(settings: Settings) -> str:
+    """The API as this machine reaches it, without a proxy that people may go through."""
+    return settings.PREFECT_API_URL or url.http(url.callable_here(settings.SERVER_BIND), settings.SERVER_PORT, "/api")
+
+
+def ui_url(settings: Settings) -> str:
+    """The UI of this machine's server, without a proxy in front of it."""
+    host = "localhost" if url.is_default_loopback(settings.SERVER_BIND) else settings.SERVER_BIND
+    return url.http(host, settings.SERVER_PORT)
+
+
+def full_name(settings: Settings) -> str:
+    """The server's name for those whose resolver passes on no name without a dot: the engine knows it with that of
+    its network too."""
+    return f"{NAME}.{settings.SITE}"
+
+
+def process_api_url(settings: Settings) -> str:
+    """The API as processes on this machine reach it, where the site runs without containers."""
+    return settings.PREFECT_API_URL or url.http("127.0.0.1", settings.SERVER_PORT, "/api")
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """What the server as a process has in its environment, as supervisord reads it."""
+    environment = {
+        "SECRETS_DIR": "%(here)s/.site/secrets",
+        "PREFECT_HOME": "%(here)s/.site/processes/home",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": "%(here)s/.site/processes/ui",
+        "PREFECT_SERVER_UI_API_URL": supervisord_value(ui_api_url(settings)),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": vacuum(settings),
+    }
+    if settings.SERVER_RETENTION_DAYS:
+        environment["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"] = str(retention_seconds(settings))
+    return environment
+
+
+def ui_api_url(settings: Settings) -> str:
+    """The API as the UI in a browser reaches it: by default on the host and port that served the UI."""
+    return settings.SERVER_UI_API_URL or "/api"
+
+
+def login(settings: Settings) -> dict[str, str]:
+    """The login of the API under the name that clients use; empty where the API asks for none."""
+    asked = settings.SERVER_AUTH and settings.PREFECT_API_AUTH_STRING
+    return {AUTH: settings.PREFECT_API_AUTH_STRING} if asked else {}
+
+
+def login_required(settings: Settings) -> bool:
+    return bool(login(settings))
+
+
+def server_login(settings: Settings) -> dict[str, str]:
+    """The login under the name that the server reads, and under the one that its clients use."""
+    given = login(settings)
+    return given | ({"PREFECT_SERVER_API_AUTH_STRING": given[AUTH]} if given else {})
+
+
+def has_postgres(settings: Settings) -> bool:
+    return bool(settings.SERVER_DATABASE == "postgres")
+
+
+def vacuum(settings: Settings) -> str:
+    """What the server deletes after the retention period."""
+    return "events,flow_runs" if settings.SERVER_RETENTION_DAYS else "events"
+
+
+def retention_seconds(settings: Settings) -> int:
+    return int(settings.SERVER_RETENTION_DAYS * SECONDS_PER_DAY)
+
+
+def secrets(settings: Settings) -> Secrets:
+    return Secrets(server_login(settings) | (_postgres_and_redis(settings) if has_postgres(settings) else {}))
+
+
+def _postgres_and_redis(site: Settings) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_DATABASE_PASSWORD": site.SERVER_DATABASE_PASSWORD,
+        "PREFECT_REDIS_MESSAGING_PASSWORD": site.SERVER_REDIS_PASSWORD,
+        "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": site.SERVER_REDIS_PASSWORD,
+        # Docket takes a URL and no parts.
+        "PREFECT_SERVER_DOCKET_URL": redis_url(site.SERVER_REDIS_PASSWORD, "redis"),
+        "redis.conf": _redis_conf(site.SERVER_REDIS_PASSWORD),
+    }
+
+
+def _redis_conf(password: str) -> str:
+    """Redis' own configuration: the password stands here because an argument would stand in the process list."""
+    header = "# Made from .env: edit that and run `python render.py`, not this file."
+    return f"{header}\nrequirepass {redis_string(password)}\nappendonly yes\ndir /data\n"
+
+
+def made(settings: Settings) -> dict[str, str]:
+    login = {AUTH: LOGIN} if settings.SERVER_AUTH else {}
+    databases = ("SERVER_DATABASE_PASSWORD", "SERVER_REDIS_PASSWORD") if has_postgres(settings) else ()
+    return login | dict.fromkeys(databases, PASSWORD)
+
+
+def port_user(settings: Settings, machine: Machine) -> str:
+    return "a Prefect API" if _health(settings, machine) else ""
+
+
+def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
+    """Whether the API answers to the components of this machine, and fits them."""
+    answer = _health(settings, machine)
+    if answer is None:
+        yield _no_api(settings)
+        return
+    yield Finding(OK, f"the API answers at {api_url_direct(settings)}")
+    yield from _clock(answer)
+    yield _version(settings, machine)
+
+
+def _health(settings: Settings, machine: Machine) -> Response | None:
+    answer = machine.get(f"{api_url_direct(settings)}/health")
+    return answer if answer and answer.worked else None
+
+
+def _no_api(settings: Settings) -> Finding:
+    what = f"no API answers at {api_url_direct(settings)}"
+    if SERVER.is_in(settings):
+        return Finding(NOTE, what, "start it with `make up`")
+    return Finding(FAIL, what, "check PREFECT_API_URL, the network, and that the server runs")
+
+
+def _clock(answer: Response) -> Iterator[Finding]:
+    from email.utils import parsedate_to_datetime  # render does not need it
+
+    if not answer.date:
+        return
+    difference = abs(parsedate_to_datetime(answer.date).timestamp() - time.time())
+    if difference <= MAX_CLOCK_SECONDS:
+        yield Finding(OK, "this clock agrees with the server's")
+        return
+    yield Finding(
+        FAIL,
+        f"this clock and the server's differ by {difference:.0f} s",
+        "set both by NTP: schedules and the detection of late runs depend on the clock",
+    )
+
+
+def _version(settings: Settings, machine: Machine) -> Finding:
+    answer = machine.get(f"{api_url_direct(settings)}/admin/version", settings.PREFECT_API_AUTH_STRING)
+    if answer is None or not answer.worked:
+        return Finding(
+            FAIL,
+            "the API refuses the login of PREFECT_API_AUTH_STRING",
+            "copy the server's; after a change there, `docker compose up -d` in server/",
+        )
+    version, wanted = answer.body.strip().strip('"'), settings.PREFECT_VERSION
+    if _numbers(version) < _numbers(wanted):
+        return Finding(
+            FAIL,
+            f"the server is Prefect {version}, older than this site's {wanted}",
+            "update the server first: an older one refuses newer clients",
+        )
+    return Finding(OK, f"the server is Prefect {version}, this site {wanted}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+SERVER = Component(
+    noun="server",
+    name="server",
+    folder="server",
+    images=("postgres", "redis", "prefect"),
+    sources=(
+        "server/migrate.py",
+        "server/recovery",
+        "server/services_health.py",
+        "server/sqlite_server.py",
+        "server/start_services.py",
+    ),
+    published="SERVER",
+    services=frozenset({"server", "services", "recovery", "postgres", "redis", "migrate"}),
+    sections=(ServerSettings,),
+    rules=RULES,
+    secrets=secrets,
+    made=made,
+    findings=findings,
+    port_user=port_user,
+    seen=(
+        api_url,
+        process_api_url,
+        process_environment,
+        ui_api_url,
+        login_required,
+        has_postgres,
+        vacuum,
+        retention_seconds,
+    ),
+)

@@ -1,0 +1,129 @@
+"""What all components of a site share: its name, its labels, its folder inside containers."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from stack.components.component import Part
+from stack.core import lock
+from stack.settings import values
+from stack.settings.settings import Fault, Rules, Section, Settings, setting
+
+# The folder inside every container of a site, and the volumes of a site below it. Code is read-only to runs: a flow
+# must not change what other runs execute.
+HOME = "/srv/site"
+CODE, RESULTS, WORK = "flows", "results", "work"
+# Every engine has networks of these names already, so a site cannot be called so.
+RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
+OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
+
+
+def section(known: tuple[str, ...]) -> type[Section]:
+    """The settings of the site itself; `known` are the names of all components."""
+
+    class SiteSettings(Section):
+        """The site"""
+
+        SITE: values.SiteName = setting(
+            "prefect-site", "Name of this site: Compose projects, network, volumes and labels begin with it.", "als"
+        )
+        COMPONENTS: Annotated[list[str], values.some_of("component", known, every="all")] = setting(
+            ["server", "agent", "client"],
+            f"What this machine runs, separated by spaces: {' '.join(known)}, or all.",
+            "server agent client",
+        )
+        PREFECT_VERSION: values.PrefectVersion = setting(
+            "3.8.8",
+            "The one Prefect of server, workers, client and jobs; the version that the lock file names.",
+            "3.8.8",
+        )
+        PREFECT_API_URL: values.ApiUrl = setting(
+            "",
+            "Only on a machine without the server: the API of the site as this machine reaches it. "
+            "Empty: the server of this machine.",
+            "http://prefect.example.org:4200/api",
+            optional=True,
+        )
+        PREFECT_API_AUTH_STRING: values.Login = setting(
+            "",
+            "Login of API and UI, user:password, printable ASCII. Empty: one is made. "
+            "On a machine without the server: the login of that server.",
+            "admin:correct-horse-battery-staple",
+            secret=True,
+        )
+        BASE_IMAGES: Annotated[str, values.one_of("auto", "pull", "build")] = setting(
+            "auto",
+            "Where base images come from: pull (a registry), build (distribution packages, needs Debian or Ubuntu and "
+            "root), auto (pull, or build where no registry can be reached).",
+            "build",
+        )
+        BASE_IMAGE_PYTHON: values.Image = setting(
+            "python:3.11.15-slim-bookworm",
+            "The image that the Prefect image is made from when pulled; a mirror's name goes here.",
+            "mirror.example.org/python:3.11.15-slim-bookworm",
+        )
+        BASE_IMAGE_POSTGRES: values.Image = setting(
+            "postgres:15.18-bookworm", "The PostgreSQL image when pulled.", "mirror.example.org/postgres:15.18-bookworm"
+        )
+        BASE_IMAGE_REDIS: values.Image = setting(
+            "redis:7.2.12-bookworm", "The Redis image when pulled.", "mirror.example.org/redis:7.2.12-bookworm"
+        )
+        BASE_IMAGE_REGISTRY: values.Image = setting(
+            "registry:2.8.3", "The image of the private registry when pulled.", "mirror.example.org/registry:2.8.3"
+        )
+        BASE_IMAGE_STORAGE: values.Image = setting(
+            "chrislusf/seaweedfs:4.22",
+            "The image of the S3 server when pulled.",
+            "mirror.example.org/chrislusf/seaweedfs:4.22",
+        )
+        EXTRA_CA_BUNDLE: values.FilePath = setting(
+            "",
+            "File with the certificates (PEM) that builds trust. Empty: the ones this machine trusts.",
+            "/etc/ssl/certs/ca-certificates.crt",
+            optional=True,
+        )
+        SITE_LABELS: values.Labels = setting(
+            {}, "More labels for containers, networks, volumes and images, NAME=VALUE.", "team=beamline", optional=True
+        )
+
+    return SiteSettings
+
+
+def name_is_free(settings: Settings) -> Iterator[Fault]:
+    if settings.SITE in RESERVED_NAMES:
+        yield Fault("SITE", "every engine has a network of this name already; choose another")
+
+
+def version_is_locked(settings: Settings) -> Iterator[Fault]:
+    locked = lock.prefect_version()
+    if locked != settings.PREFECT_VERSION:
+        yield Fault(
+            "PREFECT_VERSION",
+            f"images/prefect/requirements.txt locks {locked}; write that, or change the version in "
+            "images/prefect/requirements.in and run `make lock`",
+        )
+
+
+def labels_are_ours(settings: Settings) -> Iterator[Fault]:
+    for name in settings.SITE_LABELS:
+        if name.startswith("com.docker.") or name in OUR_LABELS:
+            yield Fault("SITE_LABELS", f"the label {name} is set by the engine or by this bundle; choose another name")
+
+
+RULES: Rules = {
+    name_is_free: ("SITE",),
+    version_is_locked: ("PREFECT_VERSION",),
+    labels_are_ours: ("SITE_LABELS",),
+}
+
+
+def labels(settings: Settings) -> dict[str, str]:
+    """What everything of the site carries on an engine."""
+    return {"site": settings.SITE} | settings.SITE_LABELS
+
+
+def home(_: Settings) -> str:
+    return HOME
+
+
+def part(known: tuple[str, ...]) -> Part:
+    return Part("site", sections=(section(known),), rules=RULES, seen=(labels, home))

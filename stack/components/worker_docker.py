@@ -1,0 +1,121 @@
+"""worker-docker/: Docker workers on this machine's engine (DooD), and what all flow containers may be."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from stack.components import registry, storage
+from stack.components.component import Component, Secrets
+from stack.components.dockerworkers import SHARED, SOURCES, DockerWorkers
+from stack.components.server import api_url, login
+from stack.core.repo import REPOSITORY
+from stack.settings import values
+from stack.settings.settings import Section, Settings, setting
+
+
+class DockerSettings(Section):
+    """worker-docker/: Docker workers on this machine's engine (DooD)"""
+
+    DOCKER_POOL: values.PoolName = setting(
+        "docker_pool",
+        "Work pool of these workers. A pool belongs to one engine: on a second machine choose another name.",
+        "docker_pool_b",
+    )
+    DOCKER_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
+    DOCKER_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    DOCKER_QUERY_SECONDS: Annotated[int, values.whole_number(1, 300, "this")] = setting(
+        1, "Seconds between two questions of a worker for new runs.", "1"
+    )
+    DOCKER_SOCKET: values.MountedPath = setting(
+        "/var/run/docker.sock", "The engine's socket on this machine.", "/run/user/1000/docker.sock"
+    )
+    DOCKER_PROXY: values.Switch = setting(
+        True,
+        "The workers reach the engine through a proxy that refuses what no flow needs. false: they get the socket "
+        "itself, which is root on this machine.",
+        "true",
+    )
+    DOCKER_JOB_IMAGE: values.Image = setting(
+        "",
+        "Image of flow containers whose deployment names none. Empty: the one of this bundle.",
+        "registry.example.org/flows:1.4.2",
+        optional=True,
+    )
+    DOCKER_IMAGES: values.ImagePatterns = setting(
+        [],
+        "More images that flows may run, with /* for all below a name, separated by spaces. The images of this "
+        "bundle and of the site's registry, AGENT_IMAGE and DOCKER_JOB_IMAGE are always allowed.",
+        "registry.example.org/lab/*",
+        optional=True,
+    )
+    DOCKER_BIND_PATHS: values.Folders = setting(
+        [],
+        "Folders of this machine that flow containers may mount, absolute, separated by spaces.",
+        "/srv/data",
+        optional=True,
+    )
+    DOCKER_JOB_MEMORY: values.Memory = setting(
+        "2g", "Memory of one flow container; a run that needs more ends as out of memory.", "512m"
+    )
+    DOCKER_JOB_CPUS: values.Cpus = setting("1", "Processor cores of one flow container.", "0.5")
+    DOCKER_GPUS: values.Switch = setting(
+        False, "Containers that a flow launches may ask for the GPUs of the engine's machine.", "true"
+    )
+
+
+def workers(settings: Settings) -> DockerWorkers:
+    """Sibling containers on the engine of this machine: the site's own volumes and network, by name."""
+    return DockerWorkers(
+        component=WORKER_DOCKER,
+        kind="docker",
+        engine="this machine's engine",
+        image="worker-docker",
+        pool=settings.DOCKER_POOL,
+        replicas=settings.DOCKER_REPLICAS,
+        limit=settings.DOCKER_LIMIT,
+        query_seconds=settings.DOCKER_QUERY_SECONDS,
+        job_image=settings.DOCKER_JOB_IMAGE,
+        job_memory=settings.DOCKER_JOB_MEMORY,
+        job_cpus=settings.DOCKER_JOB_CPUS,
+        proxied=settings.DOCKER_PROXY,
+        socket=f"{settings.DOCKER_SOCKET}:/var/run/docker.sock",
+        sources={name: f"{settings.SITE}-{name}" for name in SHARED},
+        network=settings.SITE,
+        api_url=api_url(settings),
+        bind_paths=settings.DOCKER_BIND_PATHS,
+    )
+
+
+def allowed_images(settings: Settings) -> str:
+    """What flows may run: this bundle's images, those of the site's registry, and those that the site names."""
+    own_registry = [f"{registry.address(settings)}/*"] if registry.is_used(settings) else []
+    by_default = [image for image in (settings.DOCKER_JOB_IMAGE, settings.AGENT_IMAGE) if image]
+    return ",".join(dict.fromkeys([f"{REPOSITORY}/*", *own_registry, *by_default, *settings.DOCKER_IMAGES]))
+
+
+def reserved_names(settings: Settings) -> str:
+    """Hosts that runs send logins to or load code from, so no container may be called like one. A container cannot be
+    called like an IPv6 address."""
+    urls = (api_url(settings), registry.url(settings), storage.url(settings))
+    hosts = {str(urlsplit(url).hostname) for url in urls}
+    return ",".join(sorted(host for host in hosts if ":" not in host))
+
+
+def secrets(settings: Settings) -> Secrets:
+    return Secrets(login(settings))
+
+
+WORKER_DOCKER = Component(
+    noun="worker_docker",
+    name="worker-docker",
+    folder="worker-docker",
+    images=("flows", "worker-docker"),
+    sources=SOURCES,
+    sample="weather/weather_docker",
+    runs_flows=True,
+    docker_workers=workers,
+    services=frozenset({"worker", "reaper"}),
+    templates=("base-job-template.json",),
+    sections=(DockerSettings,),
+    secrets=secrets,
+    seen=(workers, allowed_images, reserved_names),
+)

@@ -1,0 +1,92 @@
+"""The docker compose commands that `up` and `down` run; a user can type each in the component's folder as well."""
+
+import shlex
+import time
+from pathlib import Path
+
+from stack.components.component import OVERRIDE, Component, by_hand, compose_words
+from stack.core.docker import LONG_SECONDS, Result, docker
+from stack.core.errors import SiteError
+
+# Long enough for an initdb and a migration on a slow disk.
+HEALTHY_SECONDS = 600
+LOG_LINES = 15
+PORT_TAKEN = ("port is already allocated", "address already in use")  # by a container, or by another process
+ERASE_LINE = "\x1b[2K"  # Compose begins its output with it even without a terminal
+
+
+def up(root: Path, component: Component, *services: str) -> None:
+    """Starts a component, or some of its services, and waits until it is healthy; leaves alone what is right."""
+    name = " ".join((component.name, *services))
+    print(f"{name}: starting", flush=True)
+    began = time.monotonic()
+    options = ("--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+    result = _compose(root, component, "up", *options, *services, seconds=LONG_SECONDS)
+    state = "healthy" if result.worked else "not healthy"
+    print(f"{name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
+    if not result.worked:
+        raise SiteError(*_reasons(root, component, result))
+
+
+def run(root: Path, component: Component, *command: str) -> None:
+    """Runs the component's one service once, with its output on this terminal."""
+    words = compose_words(component, "run", "--rm", "--no-TTY", component.name, *command)
+    if not docker(*words, folder=root / component.folder, shown=True, seconds=LONG_SECONDS).worked:
+        raise SiteError(f"{component.name}: `{' '.join(command) or 'registration'}` failed; its output is above")
+
+
+def down(component: Component, site: str) -> None:
+    """Removes containers and networks of the project, by its name: that works without its files. Volumes stay."""
+    words = ("compose", "--progress", "quiet", "--project-name", component.project(site), "down", "--remove-orphans")
+    result = docker(*words, seconds=LONG_SECONDS)
+    if not result.worked:
+        raise SiteError(f"{component.name}: `{shlex.join(('docker', *words))}` failed: {result.reason}")
+
+
+def remove_flow_containers(site: str) -> None:
+    """Removes what Docker workers of the site started on this engine; Compose does not know these containers."""
+    labels = ["--filter", f"label=site={site}", "--filter", "label=io.prefect.flow-run-id"]
+    if found := docker("ps", "--all", "--quiet", *labels).output.split():
+        result = docker("rm", "--force", "--volumes", *found, seconds=LONG_SECONDS)
+        if not result.worked:
+            print(f"containers of flow runs: not all of them could be removed: {result.reason}")
+
+
+def _reasons(root: Path, component: Component, result: Result) -> list[str]:
+    """The end of the log of each service that is not healthy, Compose's last line, and where to find the rest."""
+    logs = [
+        _compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).output
+        for name in _failed(root, component)
+    ]
+    return [
+        *(log.replace(ERASE_LINE, "").rstrip() for log in logs),
+        f"{component.name}: {result.reason}; {_advice(component, result.errors)}",
+    ]
+
+
+def _failed(root: Path, component: Component) -> list[str]:
+    form = "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
+    lines = _compose(root, component, "ps", "--all", "--format", form).output.splitlines()
+    # A service that is about to be restarted has an exit code of 0 until then.
+    signs = ("unhealthy", "restarting")
+    return [line.split()[0] for line in lines if any(sign in line for sign in signs) or not line.endswith(" 0")]
+
+
+def _advice(component: Component, errors: str) -> str:
+    if any(sign in errors for sign in PORT_TAKEN):
+        return "stop the program that uses this port, or set another in .env; `make doctor` names the setting"
+    return f"the whole log: {by_hand(component, 'logs')}"
+
+
+def _compose(root: Path, component: Component, *arguments: str, seconds: float | None = None) -> Result:
+    """Runs Compose in the component's folder. Only there does it read the user's override by itself; in another
+    folder, newer versions of Compose would read a `.env` that belongs to something else."""
+    folder = root / component.folder
+    words = compose_words(component, *_override(folder, component), *arguments)
+    return docker(*words, folder=folder, seconds=seconds)
+
+
+def _override(folder: Path, component: Component) -> list[str]:
+    """The option for the user's override, if Compose does not find that by itself."""
+    name = component.file(OVERRIDE)
+    return ["--file", name] if component.variant and (folder / name).exists() else []
