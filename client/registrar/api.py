@@ -79,7 +79,7 @@ def ask(url: str) -> httpx.Response | httpx.TransportError:
         except httpx.HTTPStatusError as error:
             return error.response
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise RegistrarError(f"PREFECT_API_URL: {url}: is no URL; write http://host:port/api") from None
+            raise RegistrarError(f"PREFECT_API_URL: {url}: not a URL; write http://host:port/api") from None
         except httpx.TransportError as error:
             return error
 
@@ -99,7 +99,7 @@ def version_in(url: str, answer: httpx.Response) -> str:
     try:
         return str(Version(answer.json()))
     except (ValueError, TypeError, InvalidVersion):
-        raise RegistrarError(f"{url}: is no Prefect API; does PREFECT_API_URL end in /api?") from None
+        raise RegistrarError(f"{url}: not a Prefect API; does PREFECT_API_URL end in /api?") from None
 
 
 def require_fitting(url: str, server: str) -> None:

@@ -31,9 +31,11 @@ def template(pool: Pool) -> dict[str, Any] | None:
     except FileNotFoundError:
         raise RegistrarError(f"{where}: no such file") from None
     except (OSError, ValueError) as error:
-        raise RegistrarError(f"{where}: is no JSON file: {error}") from None
+        raise RegistrarError(f"{where}: is not JSON: {error}") from None
     if not isinstance(content, dict) or TEMPLATE_KEYS - content.keys():
-        raise RegistrarError(f"{where}: is no base job template; it needs the keys 'job_configuration' and 'variables'")
+        raise RegistrarError(
+            f"{where}: is not a base job template; it needs the keys 'job_configuration' and 'variables'"
+        )
     return content
 
 

@@ -88,7 +88,7 @@ def fault_lines(function: Callable[[Item], object], item: Item) -> Iterable[str]
 
 def twice(key: str, names: list[str]) -> Iterator[str]:
     """A name may stand once."""
-    yield from (f"{key}: {name!r} stands twice" for name in names if names.count(name) > 1)
+    yield from (f"{key}: {name!r} appears twice" for name in names if names.count(name) > 1)
 
 
 def faults_there(client: SyncPrefectClient, wanted: Registration, deployments: list[FlowDeployment]) -> Iterator[str]:

@@ -74,7 +74,7 @@ def parse(parameters: str) -> dict[str, Any]:
     try:
         values = json.loads(parameters)
     except ValueError as error:
-        raise RegistrarError(f"--parameters: is no JSON: {error}") from None
+        raise RegistrarError(f"--parameters: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise RegistrarError('--parameters: write a JSON object, such as {"months": [1, 2]}')
     return values

@@ -92,8 +92,8 @@ def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: 
 
 
 def _crashes(history: Sequence[State]) -> int:
-    """How many attempts crashed. What is told of a run that waits for its next one is told of the one before: a process
-    worker hears of a killed run twice, and may be late with the second time."""
+    """How many attempts crashed. A crash that is reported while a run waits for its next attempt belongs to the one
+    before: a process worker notices a killed run twice, and may be late with the second time."""
     crashes, begun = 0, True
     for state in history:
         if state.type != CRASHED:

@@ -47,7 +47,7 @@ class Watch:
         self._bring_back()
 
     def _notice(self) -> None:
-        """Those that are dead become Crashed."""
+        """Dead runs become Crashed."""
         runs = self._server.active(RUNNING, PENDING)
         if not runs:
             self._memory.forget()
@@ -92,7 +92,7 @@ class Watch:
         return lost_while_running(observed, lambda: self._heartbeats.is_known(run))
 
     def _bring_back(self) -> None:
-        """Those that crashed begin again, or are told to be over."""
+        """Crashed runs are scheduled again or given up."""
         crashed = self._server.crashed(RECENTLY)
         self._settled &= {run.state.id for run in crashed}
         for run in crashed:

@@ -97,6 +97,6 @@ def _parameters(environment: str, job: Job) -> Mapping[str, Any]:
 
 
 def _reason(finding: Any) -> str:
-    """`max_time: '1 hour' is none: ...`: what the child refuses of the catalogue or of config.yml."""
+    """`max_time: '1 hour' is not valid: ...`: what the child refuses of the catalogue or of config.yml."""
     reason = finding["ctx"]["error"] if finding["type"] == "value_error" else finding["msg"]
     return f"{'.'.join(str(part) for part in finding['loc'])}: {reason}"
