@@ -1,10 +1,10 @@
-"""Prefect's server on SQLite, with connections enough: `python sqlite_server.py server start ...`.
+"""Prefect's server on SQLite, with enough connections: `python sqlite_server.py server start ...`.
 
-Of the 15 connections that Prefect's pool has, each may wait for the one that writes, while that one waits for another
-connection: the API stops answering, and its log says `QueuePool limit of size 5 overflow 10 reached`. Prefect's
-settings for its pool apply to PostgreSQL only (3.9.1: `AioSqliteConfiguration.engine` in
-server/database/configurations.py). More connections help against that. They do not help against a slow writer: with
-five workers, one kept all others waiting for their 60 s (`database is locked`) in one of two tries.
+Prefect's pool has 15 connections. All of them may wait for the one that writes, while that one waits for another
+connection: the API hangs, and its log says `QueuePool limit of size 5 overflow 10 reached`. Prefect's settings for its
+pool apply to PostgreSQL only (3.9.1: `AioSqliteConfiguration.engine` in server/database/configurations.py). More
+connections prevent this, but not every hang: with five workers, in one of two tries, one writer still kept all others
+waiting for 60 s (`database is locked`).
 """
 
 from functools import partial

@@ -1,6 +1,6 @@
-"""Becomes the background services once the API answers, or has not for a minute: they can do without it.
+"""Starts the background services once the API answers, or after a minute without an answer: they do not need it.
 
-Nobody waits for them. Started together with the API they would take half of a small machine from it.
+Nothing waits for them. If they started together with the API, they would take half of a small machine from it.
 """
 
 import os
@@ -16,7 +16,7 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
-    except OSError:  # whatever urllib has to say is one
+    except OSError:  # all errors of urllib are OSErrors
         return False
 
 

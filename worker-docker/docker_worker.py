@@ -1,4 +1,4 @@
-"""Prefect's Docker worker, made to say what mends a job that cannot start: `python docker_worker.py worker start ...`.
+"""Prefect's Docker worker, which says how to fix a job that cannot start: `python docker_worker.py worker start ...`.
 
 Prefect reports such a run as Crashed with the engine's bare words, as the Docker SDK has them. This worker reports it
 with what the reader can do about it, and gives each attempt of a run a container's name of its own. The arguments are
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from docker.errors import APIError, DockerException
 from launchers.containers.engine import DEFAULT_HOST
 from launchers.containers.errors import EngineError
-from launchers.containers.mends import JOB, refused, unreachable
+from launchers.containers.remedies import JOB, refused, unreachable
 from prefect.cli import app
 from prefect_docker import worker as prefect_worker  # type: ignore[import-untyped]
 from requests import RequestException, Response
@@ -28,29 +28,29 @@ warnings.filterwarnings("ignore", message="Type 'DockerWorker'")
 
 
 class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefect ships no types for it
-    """A Docker worker whose crashed runs say what to mend, and can be run again on any engine."""
+    """A Docker worker whose crashed runs say what to correct, and can run again on any engine."""
 
     async def run(
         self, flow_run: "FlowRun", configuration: prefect_worker.DockerWorkerJobConfiguration, task_status: Any = None
     ) -> prefect_worker.DockerWorkerResult:
         """Raises EngineError for what the engine, its proxy or a registry refused, anything else as it comes."""
-        configuration.name = of_its_own(configuration.name)
+        configuration.name = unique_name(configuration.name)
         try:
             return await super().run(flow_run, configuration, task_status)
         except Exception as error:
-            told = mended(error, configuration.image)
-            if told is None:
+            explanation = explained(error, configuration.image)
+            if explanation is None:
                 raise
-            raise EngineError(told.status, f"no container of {configuration.image}: {told}") from None
+            raise EngineError(explanation.status, f"no container of {configuration.image}: {explanation}") from None
 
 
-def of_its_own(name: str | None) -> str | None:
-    """The name with an end that no other has. The container of an earlier attempt, which was killed, has the run's name
-    until the run is over: Prefect then tries another one where Docker says so, and fails at Podman's words for it."""
+def unique_name(name: str | None) -> str | None:
+    """The name with a random end. The container of an earlier attempt, which was killed, keeps the run's name until the
+    run is over. Prefect then tries another name if Docker says so, but does not understand Podman's answer."""
     return name and f"{name[:200]}-{secrets.token_hex(4)}"
 
 
-def mended(error: Exception, image: str) -> EngineError | None:
+def explained(error: Exception, image: str) -> EngineError | None:
     """What an exception of the Docker SDK, or of Prefect about it, says, and what to do; None for any other."""
     if isinstance(error, APIError) and error.response is not None:
         return refused(error.response.status_code, _call(error.response), error.explanation or str(error), JOB)

@@ -41,8 +41,8 @@ def refusals(what: str) -> Iterator[None]:
         raise RegistrarError(f"{what}: {refusal(error.response)}") from None
     except PrefectException as error:
         cause = getattr(error, "http_exc", None)
-        told = refusal(cause.response) if isinstance(cause, httpx.HTTPStatusError) else str(error)
-        raise RegistrarError(f"{what}: {told}") from None
+        reason = refusal(cause.response) if isinstance(cause, httpx.HTTPStatusError) else str(error)
+        raise RegistrarError(f"{what}: {reason}") from None
 
 
 def api_url() -> str:
@@ -79,7 +79,7 @@ def ask(url: str) -> httpx.Response | httpx.TransportError:
         except httpx.HTTPStatusError as error:
             return error.response
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise RegistrarError(f"PREFECT_API_URL: {url}: is no URL; write http://host:port/api") from None
+            raise RegistrarError(f"PREFECT_API_URL: {url}: not a URL; write http://host:port/api") from None
         except httpx.TransportError as error:
             return error
 
@@ -99,7 +99,7 @@ def version_in(url: str, answer: httpx.Response) -> str:
     try:
         return str(Version(answer.json()))
     except (ValueError, TypeError, InvalidVersion):
-        raise RegistrarError(f"{url}: is no Prefect API; does PREFECT_API_URL end in /api?") from None
+        raise RegistrarError(f"{url}: not a Prefect API; does PREFECT_API_URL end in /api?") from None
 
 
 def require_fitting(url: str, server: str) -> None:
@@ -114,10 +114,10 @@ def require_fitting(url: str, server: str) -> None:
 
 def refusal(answer: httpx.Response) -> str:
     """The server's own words on a request that it refused."""
-    return f"the server refused it (HTTP {answer.status_code}): {told(answer)}"
+    return f"the server refused it (HTTP {answer.status_code}): {reason_of(answer)}"
 
 
-def told(answer: httpx.Response) -> str:
+def reason_of(answer: httpx.Response) -> str:
     """The reason in an answer of Prefect's: `detail`, or a list of what is wrong in the request."""
     try:
         content = answer.json()

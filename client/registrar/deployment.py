@@ -137,7 +137,7 @@ def check_variables(client: SyncPrefectClient, deployment: FlowDeployment) -> It
             )
 
 
-def wishes(deployment: FlowDeployment) -> dict[str, Any]:
+def requested(deployment: FlowDeployment) -> dict[str, Any]:
     """The deployment as the server should have it."""
     entry, limit = deployment.entry, deployment.entry.concurrency_limit
     return {
@@ -167,7 +167,7 @@ async def resolved(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def found(present: DeploymentResponse) -> dict[str, Any]:
-    """The same keys as in `wishes`, as the server has them."""
+    """The same keys as in `requested`, as the server has them."""
     limit, options = present.global_concurrency_limit, present.concurrency_options
     return {
         **{key: getattr(present, key) for key in present.__class__.model_fields if key != "concurrency_limit"},
@@ -200,14 +200,14 @@ def apply(client: SyncPrefectClient, deployment: FlowDeployment, record: Record)
 def make(client: SyncPrefectClient, deployment: FlowDeployment) -> UUID:
     """A new deployment, without schedules yet. Gives its id."""
     entry, flow_id = deployment.entry, client.create_flow_from_name(deployment.flow.name)
-    return client.create_deployment(flow_id, entry.name, paused=entry.paused, **wishes(deployment))
+    return client.create_deployment(flow_id, entry.name, paused=entry.paused, **requested(deployment))
 
 
 def update(
     client: SyncPrefectClient, present: DeploymentResponse, deployment: FlowDeployment, asked_before: bool | None
 ) -> list[str]:
     """Change what differs. `paused` follows the file only where the file changed its mind since the last time."""
-    wanted, paused = wishes(deployment), deployment.entry.paused
+    wanted, paused = requested(deployment), deployment.entry.paused
     news = differences(wanted, found(present))
     if paused is not None and paused not in (asked_before, present.paused):
         news["paused"] = paused

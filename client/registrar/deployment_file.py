@@ -139,7 +139,7 @@ def faults(file: DeploymentFile) -> Iterator[str]:
             yield f"{where}: build, push: the registrar builds no images; leave them out"
         if deployment.pull is None:
             yield f"{where}: pull: is missing; say where workers find the code, or write [] where the image holds it"
-        yield from (f"{where}: schedules: the slug {slug!r} stands twice" for slug in repeated_slugs(deployment))
+        yield from (f"{where}: schedules: the slug {slug!r} appears twice" for slug in repeated_slugs(deployment))
 
 
 def repeated_slugs(deployment: Deployment) -> set[str]:

@@ -2,7 +2,7 @@
 
 A run that was made before the move, or a deployment that nobody registered again, still names the old file. So a
 redirect is published at the old place. The bucket keeps old versions of the code, which have the old file alone:
-there a redirect stands at the new place.
+there a redirect is added at the new place.
 """
 
 from __future__ import annotations

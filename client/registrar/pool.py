@@ -31,9 +31,11 @@ def template(pool: Pool) -> dict[str, Any] | None:
     except FileNotFoundError:
         raise RegistrarError(f"{where}: no such file") from None
     except (OSError, ValueError) as error:
-        raise RegistrarError(f"{where}: is no JSON file: {error}") from None
+        raise RegistrarError(f"{where}: is not JSON: {error}") from None
     if not isinstance(content, dict) or TEMPLATE_KEYS - content.keys():
-        raise RegistrarError(f"{where}: is no base job template; it needs the keys 'job_configuration' and 'variables'")
+        raise RegistrarError(
+            f"{where}: is not a base job template; it needs the keys 'job_configuration' and 'variables'"
+        )
     return content
 
 
@@ -62,7 +64,7 @@ def default_template(pool_type: str) -> dict[str, Any] | None:
     return asyncio.run(get_default_base_job_template_for_infrastructure_type(pool_type))
 
 
-def wishes(pool: Pool) -> dict[str, Any]:
+def requested(pool: Pool) -> dict[str, Any]:
     """The settings that the file asks for; a key that is not written is the server's own affair."""
     asked = pool.model_dump(include={"concurrency_limit", "description"} & pool.model_fields_set)
     return asked if pool.base_job_template is None else {**asked, "base_job_template": template(pool)}
@@ -70,7 +72,7 @@ def wishes(pool: Pool) -> dict[str, Any]:
 
 def apply(client: SyncPrefectClient, pool: Pool) -> Outcome:
     """Make the pool, or change what differs."""
-    present, wanted = read(client, pool.name), wishes(pool)
+    present, wanted = read(client, pool.name), requested(pool)
     if present is None:
         wanted.setdefault("base_job_template", default_template(pool.type))
         # A worker that starts at this moment may make its pool first.

@@ -20,7 +20,7 @@ def check(publish: Publish) -> Iterator[str]:
     yield from flow_code.check(publish, "publish")
     source, target = Path(publish.source).resolve(), Path(publish.target).resolve()
     if target.is_relative_to(source) or source.is_relative_to(target):
-        yield f"publish.target: {publish.target}: lies in the source or around it; name a folder apart from it"
+        yield f"publish.target: {publish.target}: is inside the source or around it; name a separate folder"
 
 
 def apply(publish: Publish) -> Outcome:

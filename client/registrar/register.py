@@ -18,7 +18,7 @@ from registrar.outcome import Outcome
 from registrar.record import Record
 from registrar.registration import Registration
 
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -46,7 +46,7 @@ def paths(name: str) -> list[Path]:
     return sorted(Path().glob(name)) if "*" in name else [Path(name)]
 
 
-def gather(function: Callable[[Given], Result], items: Iterable[Given]) -> list[Result]:
+def gather(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """The function of every item; the errors of all of them as one."""
     results: list[Result] = []
     lines: list[str] = []
@@ -77,7 +77,7 @@ def faults_here(wanted: Registration, deployments: list[FlowDeployment]) -> Iter
         yield from deployment.check(wanted_deployment)
 
 
-def fault_lines(function: Callable[[Given], object], item: Given) -> Iterable[str]:
+def fault_lines(function: Callable[[Item], object], item: Item) -> Iterable[str]:
     """The lines of the RegistrarError that the function raises."""
     try:
         function(item)
@@ -88,7 +88,7 @@ def fault_lines(function: Callable[[Given], object], item: Given) -> Iterable[st
 
 def twice(key: str, names: list[str]) -> Iterator[str]:
     """A name may stand once."""
-    yield from (f"{key}: {name!r} stands twice" for name in names if names.count(name) > 1)
+    yield from (f"{key}: {name!r} appears twice" for name in names if names.count(name) > 1)
 
 
 def faults_there(client: SyncPrefectClient, wanted: Registration, deployments: list[FlowDeployment]) -> Iterator[str]:

@@ -74,7 +74,7 @@ def parse(parameters: str) -> dict[str, Any]:
     try:
         values = json.loads(parameters)
     except ValueError as error:
-        raise RegistrarError(f"--parameters: is no JSON: {error}") from None
+        raise RegistrarError(f"--parameters: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise RegistrarError('--parameters: write a JSON object, such as {"months": [1, 2]}')
     return values
@@ -82,11 +82,11 @@ def parse(parameters: str) -> dict[str, Any]:
 
 def follow(client: SyncPrefectClient, deployment: str, ids: list[UUID], timeout_s: float) -> list[FlowRun]:
     """The runs, once all have ended or the time is over; a line whenever something moved."""
-    ends, told = time.monotonic() + timeout_s, ""
+    ends, printed = time.monotonic() + timeout_s, ""
     while True:
         runs = read(client, ids)
-        if (news := f"{deployment}: {counts(runs)}") != told:
-            print(told := news, file=sys.stderr, flush=True)
+        if (news := f"{deployment}: {counts(runs)}") != printed:
+            print(printed := news, file=sys.stderr, flush=True)
         if all(run.state and run.state.is_final() for run in runs) or time.monotonic() > ends:
             return runs
         time.sleep(POLL_S)

@@ -1,6 +1,6 @@
-"""Brings killed runs back: notices those of which nothing is heard any more, and schedules crashed ones again.
+"""Detects killed runs, whose heartbeats have stopped, and schedules crashed runs again.
 
-Prefect's own means, an automation on missing heartbeats and another from Crashed to Scheduled, do not do: they take an
-API that is away for all runs being dead, they forget runs that died while the background services were down, they see
-nothing of a run that never began, and they have no cap that holds for one that crashes before it is Running.
+Prefect's automations (one on missing heartbeats, one from Crashed to Scheduled) are not enough. While the API is away
+they mark every run as crashed; they miss runs that die while the background services are down, and runs that never
+began; and they retry without limit a run that crashes before it is Running.
 """

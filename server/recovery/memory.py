@@ -1,4 +1,4 @@
-"""What was seen of things that are to change now and then, and how long they have not."""
+"""Tracks how long each value has been unchanged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Heartbeats of runs, and whether they could have been heard.
+"""Heartbeats of runs, and whether they can arrive.
 
-They are events: the API takes them, Redis passes them on, the background services write them down. Where one of these
-is away or late nothing is heard of anybody. So the recovery sends a pulse of its own the same way, and goes by what it
-hears of others only while it hears itself.
+Heartbeats are events: the API receives them, Redis passes them on, the background services store them. If one of these
+is down or late, no heartbeat arrives. So the recovery sends a test event of its own, and trusts missing heartbeats only
+while that event arrives.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the environment tells the recovery."""
+"""The recovery's settings, from the environment."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def read_recovery_env(environ: Mapping[str, str] = os.environ) -> RecoveryEnv:
         rest=read_rest_env(environ),
         max_crash_retries=whole_number(environ, "MAX_CRASH_RETRIES", 2),
         interval=seconds(environ, "RECOVERY_INTERVAL", 5),
-        patience=Patience().times(whole_number(environ, "RECOVERY_PATIENCE", 100, " of percent") / 100),
+        patience=Patience().times(whole_number(environ, "RECOVERY_PATIENCE", 100, "whole percentage") / 100),
         health_file=Path(environ.get("RECOVERY_HEALTH_FILE", "/tmp/recovery.healthy")),  # noqa: S108
     )

@@ -40,25 +40,25 @@ class Run:
         return f"prefect.flow-run.{self.id}"
 
 
-def run(told: dict[str, Any]) -> Run:
+def run(answer: dict[str, Any]) -> Run:
     """A run from the API's answer."""
     return Run(
-        id=told["id"],
-        name=told["name"],
-        state=state(told["state"]),
-        due=datetime.fromisoformat(told["expected_start_time"]),
-        deployment=told["deployment_id"] or "",
-        pool=told["work_pool_name"] or "",
-        worker=str((told["labels"] or {}).get(WORKER_LABEL, "")),
+        id=answer["id"],
+        name=answer["name"],
+        state=state(answer["state"]),
+        due=datetime.fromisoformat(answer["expected_start_time"]),
+        deployment=answer["deployment_id"] or "",
+        pool=answer["work_pool_name"] or "",
+        worker=str((answer["labels"] or {}).get(WORKER_LABEL, "")),
     )
 
 
-def state(told: dict[str, Any]) -> State:
+def state(answer: dict[str, Any]) -> State:
     """A state from the API's answer."""
     return State(
-        id=told["id"],
-        type=told["type"],
-        name=told["name"],
-        message=told["message"] or "",
-        since=datetime.fromisoformat(told["timestamp"]),
+        id=answer["id"],
+        type=answer["type"],
+        name=answer["name"],
+        message=answer["message"] or "",
+        since=datetime.fromisoformat(answer["timestamp"]),
     )

@@ -10,7 +10,7 @@ from site_service.errors import ServiceError
 from site_service.rest import Rest
 
 from recovery.runs import CRASHED, SCHEDULED, Run, State, run, state
-from recovery.verdict import Again, Over
+from recovery.verdict import GiveUp, Retry
 
 ACCEPTED = "ACCEPT"
 BAD_REQUEST, SERVER_ERROR = 400, 500
@@ -43,12 +43,12 @@ class Server:
     def history(self, one: Run) -> list[State]:
         """The states that it went through, the first one first."""
         found = self._rest.get("/flow_run_states/", flow_run_id=one.id)
-        return sorted((state(told) for told in found), key=lambda entry: entry.since)
+        return sorted((state(entry) for entry in found), key=lambda entry: entry.since)
 
     def crash(self, one: Run, message: str) -> str:
         return self._set(one, {"type": CRASHED, "message": message})
 
-    def again(self, one: Run, verdict: Again) -> str:
+    def retry(self, one: Run, verdict: Retry) -> str:
         # One id for one crash: of two who find the same one, the second is refused.
         transition = uuid.uuid5(uuid.UUID(one.state.id), SCHEDULED)
         details = {"scheduled_time": verdict.at.isoformat(), "transition_id": str(transition)}
@@ -56,7 +56,7 @@ class Server:
             one, {"type": SCHEDULED, "name": "AwaitingRetry", "message": verdict.message, "state_details": details}
         )
 
-    def over(self, one: Run, verdict: Over) -> str:
+    def give_up(self, one: Run, verdict: GiveUp) -> str:
         # A run that has crashed cannot crash, says the server; it is its message alone that changes.
         return self._set(one, {"type": CRASHED, "message": verdict.message}, force=True)
 

@@ -14,7 +14,7 @@ PAUSES_GROW, LONGEST_PAUSE = 6, timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What was seen of a run. `silence` is the seconds since its last heartbeat, or since it was first looked at in its
     state where there was none; `heard`: there was one. `worker_gone`: its worker reports no more."""
 
@@ -24,7 +24,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Again:
+class Retry:
     """A crashed run begins again, scheduled for `at`; `message` is that of its state AwaitingRetry."""
 
     at: datetime
@@ -32,29 +32,29 @@ class Again:
 
 
 @dataclass(frozen=True)
-class Over:
+class GiveUp:
     """A crashed run stays so; `message` is the last one of its state Crashed."""
 
     message: str
 
 
-def is_silent(seen: Seen, beat: float, patience: Patience) -> bool:
+def is_silent(observed: Observation, beat: float, patience: Patience) -> bool:
     """Whether a run in Running should have been heard again; `beat` is the seconds between its heartbeats."""
-    return seen.silence >= beat * (patience.beats_alone if seen.worker_gone else patience.beats)
+    return observed.silence >= beat * (patience.beats_alone if observed.worker_gone else patience.beats)
 
 
-def lost_while_running(seen: Seen, is_known: Callable[[], bool]) -> str:
+def lost_while_running(observed: Observation, is_known: Callable[[], bool]) -> str:
     """Why a silent run has crashed, or nothing. One that was never heard may be of those that send no heartbeats;
     `is_known`: its deployment's runs do send them."""
-    if not (seen.heard or seen.worker_gone or is_known()):
+    if not (observed.heard or observed.worker_gone or is_known()):
         return ""
     return (
-        f"No heartbeat for {seen.silence:.0f} s: its process, its container or its worker was killed, or cannot reach "
-        "the API any more"
+        f"No heartbeat for {observed.silence:.0f} s: its process, its container or its worker was killed, or cannot "
+        "reach the API any more"
     )
 
 
-def lost_before_running(run: Run, seen: Seen, patience: Patience) -> str:
+def lost_before_running(run: Run, observed: Observation, patience: Patience) -> str:
     """Why a run in Pending has crashed, or nothing.
 
     A worker that has taken a run names itself and moves on to Submitting within a moment. Then it may pull an image
@@ -62,41 +62,43 @@ def lost_before_running(run: Run, seen: Seen, patience: Patience) -> str:
     """
     if run.state.name != SUBMITTING:
         return (
-            f"Taken by a worker {seen.silence:.0f} s ago, which never went on" if _over(seen, patience.unnamed) else ""
+            f"Taken by a worker {observed.silence:.0f} s ago, which never went on"
+            if _is_silent_for(observed, patience.unnamed)
+            else ""
         )
-    if not seen.worker_gone or not _over(seen, patience.start):
+    if not observed.worker_gone or not _is_silent_for(observed, patience.start):
         return ""
     return f"{run.worker or 'its worker'} was killed, or cannot reach the API any more, before the run began"
 
 
-def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: Patience) -> Again | Over | None:
+def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: Patience) -> Retry | GiveUp | None:
     """What becomes of a crashed run; None where that has been said, or nothing can be done.
 
     Its crashes are counted, and not its starts: a container that dies before the flow begins is no start, and would be
     tried for ever.
     """
-    if not run.deployment or not max_retries or _is_told(run.state.message):
+    if not run.deployment or not max_retries or _is_given_up(run.state.message):
         return None
     crashes = _crashes(history)
     if crashes > max_retries:
-        return Over(
+        return GiveUp(
             f"Crashed {_times(crashes)} and is not run again (MAX_CRASH_RETRIES={max_retries}). "
             f"The last time: {_reason(run)}"
         )
-    return Again(
+    return Retry(
         at=_next_start(run, crashes, patience),
         message=f"Runs again, retry {crashes} of {max_retries}, since it crashed: {_reason(run)}",
     )
 
 
 def _crashes(history: Sequence[State]) -> int:
-    """How many attempts crashed. What is told of a run that waits for its next one is told of the one before: a process
-    worker hears of a killed run twice, and may be late with the second time."""
+    """How many attempts crashed. A crash that is reported while a run waits for its next attempt belongs to the one
+    before: a process worker notices a killed run twice, and may be late with the second time."""
     crashes, begun = 0, True
     for state in history:
         if state.type != CRASHED:
             begun = begun or state.type != SCHEDULED
-        elif begun and not _is_told(state.message):
+        elif begun and not _is_given_up(state.message):
             crashes, begun = crashes + 1, False
     return crashes
 
@@ -108,11 +110,11 @@ def _next_start(run: Run, crashes: int, patience: Patience) -> datetime:
     return run.state.since + min(patience.pause * float(PAUSES_GROW ** (crashes - 2)), LONGEST_PAUSE)
 
 
-def _over(seen: Seen, limit: timedelta) -> bool:
-    return seen.silence >= limit.total_seconds()
+def _is_silent_for(observed: Observation, limit: timedelta) -> bool:
+    return observed.silence >= limit.total_seconds()
 
 
-def _is_told(message: str) -> bool:
+def _is_given_up(message: str) -> bool:
     return message.startswith("Crashed ") and "(MAX_CRASH_RETRIES=" in message
 
 

@@ -14,7 +14,7 @@ from recovery.pulse import Heartbeats
 from recovery.recovery_env import RecoveryEnv
 from recovery.runs import PENDING, RUNNING, Run
 from recovery.server import Server
-from recovery.verdict import Again, Seen, after_crash, is_silent, lost_before_running, lost_while_running
+from recovery.verdict import Observation, Retry, after_crash, is_silent, lost_before_running, lost_while_running
 from recovery.workers import DEFAULT_BEAT_SECONDS, Worker, Workers
 
 # What crashed longer ago, while no recovery ran, is left to people.
@@ -47,7 +47,7 @@ class Watch:
         self._bring_back()
 
     def _notice(self) -> None:
-        """Those that are dead become Crashed."""
+        """Dead runs become Crashed."""
         runs = self._server.active(RUNNING, PENDING)
         if not runs:
             self._memory.forget()
@@ -62,9 +62,9 @@ class Watch:
         now = self._now()
         for run in runs:
             worker = workers.get(run.pool, {}).get(run.worker, Worker())
-            seen = self._see(run, last.get(run.resource), worker, now)
-            if reason := self._reason(run, seen, beats.get(run.pool, DEFAULT_BEAT_SECONDS)):
-                self._tell(run, reason, self._server.crash(run, reason))
+            observed = self._observe(run, last.get(run.resource), worker, now)
+            if reason := self._reason(run, observed, beats.get(run.pool, DEFAULT_BEAT_SECONDS)):
+                self._log_change(run, reason, self._server.crash(run, reason))
         self._memory.keep({thing for run in runs for thing in _things(run)})
 
     def _now(self) -> float:
@@ -75,24 +75,24 @@ class Watch:
         self._looked = now
         return now
 
-    def _see(self, run: Run, heartbeat: str | None, worker: Worker, now: float) -> Seen:
+    def _observe(self, run: Run, heartbeat: str | None, worker: Worker, now: float) -> Observation:
         its_run, its_worker = _things(run)
         limit = 2 * worker.every + self._patience.worker.total_seconds()
-        return Seen(
+        return Observation(
             silence=self._memory.silence(its_run, heartbeat, now),
             heard=heartbeat is not None,
             worker_gone=bool(run.pool) and self._memory.silence(its_worker, worker.reported, now) >= limit,
         )
 
-    def _reason(self, run: Run, seen: Seen, beat: float) -> str:
+    def _reason(self, run: Run, observed: Observation, beat: float) -> str:
         if run.state.type == PENDING:
-            return lost_before_running(run, seen, self._patience) if run.deployment and run.pool else ""
-        if not is_silent(seen, beat, self._patience):
+            return lost_before_running(run, observed, self._patience) if run.deployment and run.pool else ""
+        if not is_silent(observed, beat, self._patience):
             return ""
-        return lost_while_running(seen, lambda: self._heartbeats.is_known(run))
+        return lost_while_running(observed, lambda: self._heartbeats.is_known(run))
 
     def _bring_back(self) -> None:
-        """Those that crashed begin again, or are told to be over."""
+        """Crashed runs are scheduled again or given up."""
         crashed = self._server.crashed(RECENTLY)
         self._settled &= {run.state.id for run in crashed}
         for run in crashed:
@@ -105,12 +105,12 @@ class Watch:
         if not history or history[-1].id != run.state.id:
             return  # somebody was quicker
         verdict = after_crash(run, history, self._retries, self._patience)
-        if isinstance(verdict, Again):
-            self._tell(run, verdict.message, self._server.again(run, verdict))
+        if isinstance(verdict, Retry):
+            self._log_change(run, verdict.message, self._server.retry(run, verdict))
         elif verdict:
-            self._tell(run, verdict.message, self._server.over(run, verdict))
+            self._log_change(run, verdict.message, self._server.give_up(run, verdict))
 
-    def _tell(self, run: Run, message: str, refused: str) -> None:
+    def _log_change(self, run: Run, message: str, refused: str) -> None:
         why_not = f" (the server refused: {refused})" if refused else ""
         self._log.info("flow run %s %s: %s%s", run.name, run.id, message, why_not)
 

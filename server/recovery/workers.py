@@ -44,9 +44,9 @@ class Workers:
         return {pool["name"]: beat(pool["base_job_template"]) for pool in self._rest.every("/work_pools/filter")}
 
 
-def _worker(told: dict[str, Any]) -> Worker:
-    every = told["heartbeat_interval_seconds"] or DEFAULT_REPORT_SECONDS
-    return Worker(str(told["last_heartbeat_time"]), float(every))
+def _worker(answer: dict[str, Any]) -> Worker:
+    every = answer["heartbeat_interval_seconds"] or DEFAULT_REPORT_SECONDS
+    return Worker(str(answer["last_heartbeat_time"]), float(every))
 
 
 def beat(template: dict[str, Any]) -> float:

@@ -46,7 +46,7 @@ def test_a_chain_hands_each_childs_id_to_the_next(laboratory: Laboratory) -> Non
         [{"run": child["4"], "prev": child["3"], "attempt": 1}],
     ]
     told = (
-        "step 4 (pca/train): hpc_type 'nowhere' is no site and no environment "
+        "step 4 (pca/train): hpc_type 'nowhere' is not a site or an environment "
         "(known: als, conda, docker, nersc, nsls-ii, podman, slurm): it runs in conda"
     )
     run.until(lambda: told in run.log())

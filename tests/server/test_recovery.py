@@ -18,7 +18,7 @@ from typing import Any, cast
 import httpx
 import pytest
 from recovery.server import Server
-from recovery.verdict import Again
+from recovery.verdict import Retry
 from site_service.rest import Rest, RestEnv
 
 from tests.server.conftest import ROOT, free_port, process, running_server
@@ -191,9 +191,9 @@ def test_two_that_find_the_same_crash_bring_the_run_back_once(site: Site) -> Non
     run = site.run("PENDING", "RUNNING")
     site.set(run, "CRASHED", REPORTED)
     (found,) = (one for one in server.crashed(timedelta(hours=1)) if one.id == run)
-    again = Again(datetime.now(UTC), "once")
-    assert server.again(found, again) == ""
-    assert server.again(found, again) == "This run has already made this state transition."
+    again = Retry(datetime.now(UTC), "once")
+    assert server.retry(found, again) == ""
+    assert server.retry(found, again) == "This run has already made this state transition."
     assert site.names(run)[-2:] == ["Crashed", "AwaitingRetry"]
 
 

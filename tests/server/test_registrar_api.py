@@ -80,12 +80,12 @@ def test_a_client_older_than_its_server_is_taken(empty: Folder) -> None:
 @pytest.mark.parametrize(("status", "body"), [(200, "<html>"), (404, "{}"), (200, "5"), (200, '"soon"'), (302, "")])
 def test_what_is_no_prefect_api_is_refused(empty: Folder, status: int, body: str) -> None:
     with answering(status, body) as url:
-        assert refusal(empty, PREFECT_API_URL=url) == [f"{url}: is no Prefect API; does PREFECT_API_URL end in /api?"]
+        assert refusal(empty, PREFECT_API_URL=url) == [f"{url}: not a Prefect API; does PREFECT_API_URL end in /api?"]
 
 
 def test_the_ui_is_no_api(empty: Folder, server: Server) -> None:
     url = server.url.removesuffix("/api")
-    assert refusal(empty, PREFECT_API_URL=url) == [f"{url}: is no Prefect API; does PREFECT_API_URL end in /api?"]
+    assert refusal(empty, PREFECT_API_URL=url) == [f"{url}: not a Prefect API; does PREFECT_API_URL end in /api?"]
 
 
 def test_an_api_that_never_answers_is_given_up(empty: Folder) -> None:
@@ -103,7 +103,7 @@ def test_a_server_in_trouble_is_waited_for(empty: Folder) -> None:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:4200/api", "server"])
 def test_what_is_no_url_is_refused_at_once(empty: Folder, url: str) -> None:
-    assert refusal(empty, PREFECT_API_URL=url) == [f"PREFECT_API_URL: {url}: is no URL; write http://host:port/api"]
+    assert refusal(empty, PREFECT_API_URL=url) == [f"PREFECT_API_URL: {url}: not a URL; write http://host:port/api"]
 
 
 def test_a_missing_url_is_asked_for(empty: Folder) -> None:

@@ -146,7 +146,7 @@ def replaced_by_a_file(folder: Path) -> Iterator[None]:
     ("arguments", "line"),
     [
         (["no/such"], "no/such: no such deployment; see: prefect deployment ls"),
-        (["weather/weather", "--parameters", "{"], "--parameters: is no JSON: "),
+        (["weather/weather", "--parameters", "{"], "--parameters: not JSON: "),
         (["weather/weather", "--parameters", "[]"], '--parameters: write a JSON object, such as {"months": [1, 2]}'),
         (
             ["weather/weather", "--parameters", '{"months": [13]}'],

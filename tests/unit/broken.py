@@ -405,7 +405,7 @@ PROCESS_WORKERS = [
     *value("CONDA_ALGORITHMS", COLON, "/srv/a:b"),
     *value("PARENT_SITES", "an entry is written NAME=VALUE, several are separated by commas", "als docker"),
     *value("PARENT_SITES", "an entry is given twice", "als=docker,als=conda"),
-    *value("PARENT_SITES", "a site stands twice; case does not matter", "als=docker,ALS=conda", before=PARENT),
+    *value("PARENT_SITES", "a site appears twice; case does not matter", "als=docker,ALS=conda", before=PARENT),
     *value(
         "PARENT_SITES",
         "max-iv: there is no environment 'slurn'; did you mean 'slurm'? (known: conda, docker, podman, slurm)",
@@ -422,7 +422,7 @@ PROCESS_WORKERS = [
     *value("PARENT_VOLUMES", "/a is used twice as the target", "/srv/site/work:/a /srv/site/results:/a", before=PARENT),
     *value(
         "PARENT_HPC_TYPE",
-        "hpc_type 'nersk' is no site and no environment; did you mean 'nersc'? (known: als, conda, docker, nersc, "
+        "hpc_type 'nersk' is not a site or an environment; did you mean 'nersc'? (known: als, conda, docker, nersc, "
         "nsls-ii, podman, slurm)",
         "nersk",
         before=PARENT,
@@ -433,20 +433,22 @@ PROCESS_WORKERS = [
         "als.catalogue.yml",
         instead="catalogue.yml",
     ),
-    *value("SLURM_HOST", "'a b' is none: write HOST, USER@HOST or USER@HOST:PORT", "a b", before=SLURM),
+    *value("SLURM_HOST", "'a b' is not valid: write HOST, USER@HOST or USER@HOST:PORT", "a b", before=SLURM),
     *value(
         "SLURM_MAX_TIME",
-        "'1 hour' is none: write minutes, hours:minutes:seconds or days-hours, for example 1:30:00",
+        "'1 hour' is not valid: write minutes, hours:minutes:seconds or days-hours, for example 1:30:00",
         "1 hour",
         before=SLURM,
     ),
     *value(
         "SLURM_PARTITIONS",
-        "'a/b' is none: write letters, digits and . _ + -, beginning with a letter or digit",
+        "'a/b' is not valid: write letters, digits and . _ + -, beginning with a letter or digit",
         "a/b",
         before=SLURM,
     ),
-    *value("SLURM_OPTIONS", "'-A' is no long option of sbatch: write for example --account=m1234", "-A", before=SLURM),
+    *value(
+        "SLURM_OPTIONS", "'-A' is not a long option of sbatch: write for example --account=m1234", "-A", before=SLURM
+    ),
     *value("SLURM_SSH_KEY", NO_KEY, "/etc/hostname", before="SLURM_HOST=login\n"),
     *value("SLURM_SSH_KEY", "there is no such file", "/nowhere/key", before="SLURM_HOST=login\n"),
     *value(

@@ -34,7 +34,7 @@ def without_engine(cause: Exception) -> RuntimeError:
 
 
 def said(error: Exception) -> str:
-    return str(docker_worker.mended(error, IMAGE))
+    return str(docker_worker.explained(error, IMAGE))
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_an_engine_that_is_away(error: Exception, words: str, monkeypatch: pytes
 
 @pytest.mark.parametrize("error", [RuntimeError("something else"), ValueError("x")])
 def test_what_it_does_not_know_is_left_as_it_is(error: Exception) -> None:
-    assert docker_worker.mended(error, IMAGE) is None
+    assert docker_worker.explained(error, IMAGE) is None
 
 
 def test_two_attempts_of_a_run_have_containers_of_different_names() -> None:
-    first, second = (docker_worker.of_its_own("swift-owl") for _ in range(2))
+    first, second = (docker_worker.unique_name("swift-owl") for _ in range(2))
     assert first != second
     assert str(first).startswith("swift-owl-")
-    assert docker_worker.of_its_own(None) is None
+    assert docker_worker.unique_name(None) is None
 
 
 def test_prefect_finds_it_as_its_docker_worker() -> None:

@@ -119,7 +119,7 @@ algorithms:
     assert capsys.readouterr().err.splitlines() == [
         f"{path}: algorithms.a.image_nme: unknown key; did you mean 'image_name'? (known: {known})",
         f"{path}: algorithms.b.image_tag: should be a valid string, and is 1.4; put it in quotes",
-        f"{path}: algorithms.b.tasks.train: '../b.py' is no path below the algorithm's folder: write for example "
+        f"{path}: algorithms.b.tasks.train: '../b.py' is not a path below the algorithm's folder: write for example "
         "train.py",
         f"{path}: algorithms.c.memory: 'lots' is not a size: write a number and k, m or g, for example 512m",
         f"{path}: algorithms.c.tasks: is missing",

@@ -1,4 +1,4 @@
-"""What the environment tells the reaper."""
+"""The reaper's settings, from the environment."""
 
 from __future__ import annotations
 

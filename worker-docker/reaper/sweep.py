@@ -27,7 +27,7 @@ Removal = tuple[Leftover, Callable[[], None]]
 def sweep(engine: Engine, flow_runs: FlowRuns, site: SiteEnv, grace: timedelta, log: logging.Logger) -> int:
     """Removes what ended flow runs of this site left, with a line in the log for each; returns how much it was.
 
-    Only what carries the site's label and a flow run's is looked at. What cannot be removed is told and left for
+    Only what carries the site's label and a flow run's is looked at. What cannot be removed is logged and left for
     the next pass. Raises LaunchError where the engine does not answer, ServiceError where the API does not.
     """
     found = [*_containers(engine, site), *_directories(site)]

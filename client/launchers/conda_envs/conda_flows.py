@@ -25,7 +25,7 @@ def launch_conda(conda_params: CondaParams, prev_flow_run_id: str = "") -> str |
     """Runs a script in a conda environment and returns the flow run's id, under which its result is saved.
 
     `prev_flow_run_id` names the run whose result the script reads, where conda_params names none. A script that
-    cannot run or fails makes this run Failed, with what to mend or with its last lines.
+    cannot run or fails makes this run Failed, with what to correct or with its last lines.
     """
     run = RunIdentity(str(runtime.flow_run.id), runtime.flow_run.run_count)
     try:

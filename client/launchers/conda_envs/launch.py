@@ -53,7 +53,7 @@ class Launch:
         if code:
             raise LaunchError(
                 f"{self.params.python_file_name} in the environment {self.params.conda_env_name} ended with "
-                f"{_told(code)}{last_lines(output.last)}"
+                f"{_exit(code)}{last_lines(output.last)}"
             )
 
 
@@ -79,7 +79,7 @@ def script_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def _told(code: int) -> str:
+def _exit(code: int) -> str:
     number = -code if code < 0 else code - 128
     try:
         return f"exit code {128 + number} ({Signals(number).name})"

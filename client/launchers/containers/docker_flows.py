@@ -31,7 +31,7 @@ def launch_docker(docker_params: DockerParams, prev_flow_run_id: str = "") -> st
     """Runs a container beside this flow run and returns the flow run's id, under which its result is saved.
 
     `prev_flow_run_id` names the run whose result the container reads, where docker_params names none. A container
-    that cannot run or fails makes this run Failed, with what to mend or with its last lines.
+    that cannot run or fails makes this run Failed, with what to correct or with its last lines.
     """
     run = RunIdentity(str(runtime.flow_run.id), runtime.flow_run.run_count)
     try:

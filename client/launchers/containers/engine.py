@@ -24,7 +24,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from launchers.containers.errors import EngineError
-from launchers.containers.mends import refused, unreachable
+from launchers.containers.remedies import refused, unreachable
 
 _SUBPATH_API = (1, 45)
 

@@ -65,7 +65,7 @@ def own_path(path: str, mounts: Sequence[Mount] | None) -> HostPath:
     """
     host = HostPath(path) if mounts is None else translate(path, mounts)
     if host is None:
-        raise LaunchError(f"{path} lies on no mount of this container ({_listed(mounts)}): {_mend(path)}")
+        raise LaunchError(f"{path} is not on a mount of this container ({_listed(mounts)}): {_remedy(path)}")
     return host
 
 
@@ -79,12 +79,12 @@ def volume_path(path: str, mounts: Sequence[Mount] | None, allowed: Sequence[str
         return host
     if any(covers(prefix, path) for prefix in allowed):
         return HostPath(path, visible=mounts is None)
-    below = f"below no allowed host path ({', '.join(allowed) or 'none is set'})"
+    below = f"not below an allowed host path ({', '.join(allowed) or 'none is set'})"
     if mounts is None:
-        raise LaunchError(f"volume source {path} lies {below}: add it to SITE_HOST_PATHS")
+        raise LaunchError(f"volume source {path} is {below}: add it to SITE_HOST_PATHS")
     raise LaunchError(
-        f"volume source {path} lies on no mount of this container ({_listed(mounts)}) and {below}: "
-        f"{_mend(path)}, or add it to SITE_HOST_PATHS"
+        f"volume source {path} is not on a mount of this container ({_listed(mounts)}) and {below}: "
+        f"{_remedy(path)}, or add it to SITE_HOST_PATHS"
     )
 
 
@@ -92,5 +92,5 @@ def _listed(mounts: Sequence[Mount] | None) -> str:
     return ", ".join(map(str, sorted(mounts or (), key=lambda mount: mount.target))) or "it has none"
 
 
-def _mend(path: str) -> str:
+def _remedy(path: str) -> str:
     return f"mount {path} or a directory above it into this container"

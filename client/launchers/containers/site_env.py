@@ -1,4 +1,4 @@
-"""What the environment tells a launch about its site."""
+"""The site's settings for launches, from the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a launch can end in, told in one line that says what to mend."""
+"""How a launch can fail, in one line that says what to correct."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from launchers.parent.document import Section, read
 def _below(text: str) -> str:
     path = PurePosixPath(text)
     if not text or path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"{text!r} is no path below the algorithm's folder: write for example train.py")
+        raise ValueError(f"{text!r} is not a path below the algorithm's folder: write for example train.py")
     return text
 
 

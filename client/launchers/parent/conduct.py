@@ -52,7 +52,7 @@ class Conductor:
             self._look()
             self._begin()
         if self.progress.failed:
-            raise LaunchError(self.progress.told())
+            raise LaunchError(self.progress.failure())
         return {name: str(run.id) for name, run in self.progress.done.items()}
 
     def _begin(self) -> None:
@@ -111,7 +111,7 @@ class Conductor:
             self.progress.fail(step, f"{_named(run)} of {step.deployment} ended as {run.state_name}: {reason}")
 
     def _may_come_back(self, run: FlowRun) -> bool:
-        """Whether the run crashed so lately that an automation may schedule it again."""
+        """Whether the run crashed so recently that the recovery may still schedule it again."""
         if not (run.state and run.state.is_crashed()):
             return False
         crashed = self.crashes.setdefault(run.state.id, time.monotonic())
@@ -119,21 +119,21 @@ class Conductor:
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:
         """The answer to a call that can be repeated; while the server is away the children go on without it."""
-        told = False
+        warned = False
         while True:
             try:
                 return call()
             except (httpx.TransportError, PrefectHTTPStatusError) as error:
                 if isinstance(error, PrefectHTTPStatusError) and not error.response.is_server_error:
                     raise LaunchError(f"the server refused it: {error}") from None
-                if not told:
+                if not warned:
                     self.log.warning("The server does not answer (%s); asking until it does", error)
-                told = True
+                warned = True
                 time.sleep(AWAY_SECONDS)
 
 
 def _is_over_for_good(run: FlowRun) -> bool:
-    """Whether the run ended and is to be done again: a crashed one may be scheduled again by an automation."""
+    """Whether the step needs a new run: the recovery may still schedule a crashed run again."""
     return run.state is not None and (run.state.is_failed() or run.state.is_cancelled())
 
 

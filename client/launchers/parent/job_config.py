@@ -20,7 +20,7 @@ def _names(value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError(f"{value!r} is no list: write for example [debug, regular]") from None
+        raise ValueError(f"{value!r} is not a list: write for example [debug, regular]") from None
 
 
 Names = Annotated[list[str], BeforeValidator(_names)]

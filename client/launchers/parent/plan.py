@@ -93,10 +93,10 @@ def _parameters(environment: str, job: Job) -> Mapping[str, Any]:
         return TABLE[environment].parameters(job)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        raise LaunchError("; ".join(f"{environment}: {_told(finding)}" for finding in found)) from None
+        raise LaunchError("; ".join(f"{environment}: {_reason(finding)}" for finding in found)) from None
 
 
-def _told(finding: Any) -> str:
-    """`max_time: '1 hour' is none: ...`: what the child refuses of the catalogue or of config.yml."""
+def _reason(finding: Any) -> str:
+    """`max_time: '1 hour' is not valid: ...`: what the child refuses of the catalogue or of config.yml."""
     reason = finding["ctx"]["error"] if finding["type"] == "value_error" else finding["msg"]
     return f"{'.'.join(str(part) for part in finding['loc'])}: {reason}"

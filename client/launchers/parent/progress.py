@@ -23,7 +23,7 @@ class Progress:
     failed: dict[str, str] = field(default_factory=dict)
 
     def ready(self) -> list[PlannedStep]:
-        """The steps that can begin now. After a failure none: those that run are let end, and then it is told."""
+        """The steps that can begin now. After a failure none: the runs that go on may end first."""
         if self.failed:
             return []
         return [step for step in self.waiting() if all(need in self.done for need in step.needs)]
@@ -47,7 +47,7 @@ class Progress:
         self.running.pop(step.name, None)
         self.failed[step.name] = f"{step}: {reason}"
 
-    def told(self) -> str:
+    def failure(self) -> str:
         """What failed, and what was therefore not begun."""
         waiting = ", ".join(str(step) for step in self.waiting())
         return "\n".join([*self.failed.values(), *([f"not begun: {waiting}"] if waiting else [])])

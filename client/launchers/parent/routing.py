@@ -26,15 +26,17 @@ def route(hpc_type: str, known: Mapping[str, str]) -> Route:
         return Route(known[word])
     if word in ENVIRONMENTS:
         return Route(word)
-    return Route(CONDA, f"hpc_type {hpc_type!r} is no site and no environment{nearest(word, [*known, *ENVIRONMENTS])}")
+    return Route(
+        CONDA, f"hpc_type {hpc_type!r} is not a site or an environment{nearest(word, [*known, *ENVIRONMENTS])}"
+    )
 
 
 def sites(given: dict[str, str]) -> dict[str, str]:
-    """The sites in lower case. Raises ValueError for an environment that is none, and for a site that stands twice."""
+    """The sites in lower case. Raises ValueError for an unknown environment, and for a site that appears twice."""
     lowered = {site.strip().lower(): environment.strip().lower() for site, environment in given.items()}
     for site, environment in lowered.items():
         if environment not in ENVIRONMENTS:
             raise ValueError(f"{site}: there is no environment {environment!r}{nearest(environment, ENVIRONMENTS)}")
     if len(lowered) < len(given):
-        raise ValueError("a site stands twice; case does not matter")
+        raise ValueError("a site appears twice; case does not matter")
     return lowered

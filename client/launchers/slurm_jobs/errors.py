@@ -7,7 +7,7 @@ import re
 from launchers.launching.errors import LaunchError
 
 _PREFIX = re.compile(r"^sbatch: (error|fatal): ")
-_MENDS = (
+_REMEDIES = (
     ("invalid partition", "correct partitions; sinfo lists those there are"),
     ("reservation is invalid", "correct reservations; scontrol show reservation lists those there are"),
     ("time limit is invalid", "lower max_time, or take another partition"),
@@ -27,5 +27,5 @@ class ClusterError(LaunchError):
 def refusal(words: str) -> str:
     """What sbatch said when it took no job, in one line, with what to do about it where that is known."""
     said = "; ".join(_PREFIX.sub("", line) for line in words.splitlines())
-    mend = next((f": {mend}" for pattern, mend in _MENDS if pattern in said), "")
-    return f"{said}{mend}"
+    remedy = next((f": {remedy}" for pattern, remedy in _REMEDIES if pattern in said), "")
+    return f"{said}{remedy}"

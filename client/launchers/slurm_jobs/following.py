@@ -1,4 +1,4 @@
-"""A job followed to its end: its states told, its output streamed."""
+"""A job followed to its end: its states logged, its output streamed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Answer = TypeVar("Answer")
 
 @dataclass
 class Following:
-    """One job, of whose output `offset` bytes have been read, and whose state `told` was logged last."""
+    """One job, of whose output `offset` bytes have been read, and whose state `logged` was logged last."""
 
     cluster: Cluster
     job: Job
     log: Log
     poll_seconds: float
     offset: int = 0
-    told: str = ""
+    logged: str = ""
     output: OutputLog = field(init=False)
     reader: LineReader = field(default_factory=LineReader)
 
@@ -37,17 +37,17 @@ class Following:
     def to_the_end(self) -> JobState:
         """The job's last state. Raises ClusterError where the cluster is away for too long."""
         while not (state := self._patiently(lambda: self.cluster.state(self.job))).is_over:
-            self._tell(state)
+            self._log_state(state)
             self._read_output()
             time.sleep(self.poll_seconds)
         self._read_output()
         self._log(self.reader.rest())
-        self._tell(state)
+        self._log_state(state)
         return state
 
-    def _tell(self, state: JobState) -> None:
-        if str(state) != self.told:
-            self.told = str(state)
+    def _log_state(self, state: JobState) -> None:
+        if str(state) != self.logged:
+            self.logged = str(state)
             self.log.info("Slurm job %s is %s", self.job.id, state)
 
     def _read_output(self) -> None:
@@ -63,14 +63,14 @@ class Following:
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:
         """The answer to a call that can be repeated."""
-        ends, told = time.monotonic() + AWAY_SECONDS, False
+        ends, warned = time.monotonic() + AWAY_SECONDS, False
         while True:
             try:
                 return call()
             except ClusterError as error:
                 if not error.away or time.monotonic() > ends:
                     raise
-                if not told:
+                if not warned:
                     self.log.warning("The cluster does not answer (%s); asking for another %d s", error, AWAY_SECONDS)
-                told = True
+                warned = True
                 time.sleep(self.poll_seconds)

@@ -20,7 +20,7 @@ COMMAND_SECONDS = 120
 
 # What a batch job may inherit from the worker, whose other variables are Prefect's login and the like.
 _HARMLESS = re.compile(r"HOME|LANG|LC_\w+|LOGNAME|PATH|SHELL|SLURM_CONF|TMPDIR|TZ|USER")
-_MENDS = (
+_REMEDIES = (
     (r"Permission denied", "correct submission_ssh_key, or add its public key to the account there"),
     (r"Host key verification failed", "add the host's key to the known hosts of the worker's user"),
     (r"Could not resolve|Name or service", "correct submission_host"),
@@ -58,8 +58,8 @@ class LoginNode:
     def _refusal(self, code: int, words: str) -> ClusterError:
         if not self.prefix or code != SSH_FAILED:
             return ClusterError(words or f"a command failed with exit code {code}", away=bool(_AWAY.search(words)))
-        mend = next((f": {mend}" for pattern, mend in _MENDS if re.search(pattern, words)), "")
-        return ClusterError(f"{self.name} cannot be reached by SSH ({_last_line(words)}){mend}", away=True)
+        remedy = next((f": {remedy}" for pattern, remedy in _REMEDIES if re.search(pattern, words)), "")
+        return ClusterError(f"{self.name} cannot be reached by SSH ({_last_line(words)}){remedy}", away=True)
 
 
 @contextmanager

@@ -19,10 +19,10 @@ _MEMORY = re.compile(r"\d+[KMGTkmgt]?")
 _TAKEN = re.compile(r"--(array|comment|output|error|open-mode|parsable|wait|wrap|test-only|job-name|nodes|time)(=|$)")
 
 
-def _pattern(pattern: re.Pattern[str], mend: str) -> AfterValidator:
+def _pattern(pattern: re.Pattern[str], example: str) -> AfterValidator:
     def check(text: str) -> str:
         if text and not pattern.fullmatch(text):
-            raise ValueError(f"{text!r} is none: write {mend}")
+            raise ValueError(f"{text!r} is not valid: write {example}")
         return text
 
     return AfterValidator(check)
@@ -30,7 +30,7 @@ def _pattern(pattern: re.Pattern[str], mend: str) -> AfterValidator:
 
 def _option(text: str) -> str:
     if not re.fullmatch(r"--[a-z][^\n\0]*", text):
-        raise ValueError(f"{text!r} is no long option of sbatch: write for example --account=m1234")
+        raise ValueError(f"{text!r} is not a long option of sbatch: write for example --account=m1234")
     if _TAKEN.match(text):
         raise ValueError(f"{text!r} is set by the flow: leave it out, or use the parameter for it")
     return text

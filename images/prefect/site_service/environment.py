@@ -10,12 +10,12 @@ from site_service.errors import ServiceError
 
 def seconds(environ: Mapping[str, str], name: str, default: int) -> timedelta:
     """A whole number of seconds. Raises ServiceError naming the variable."""
-    return timedelta(seconds=whole_number(environ, name, default, " of seconds"))
+    return timedelta(seconds=whole_number(environ, name, default, "whole number of seconds"))
 
 
-def whole_number(environ: Mapping[str, str], name: str, default: int, of_what: str = "") -> int:
+def whole_number(environ: Mapping[str, str], name: str, default: int, what: str = "whole number") -> int:
     """Raises ServiceError naming the variable."""
     text = environ.get(name) or str(default)
     if not text.isdecimal():
-        raise ServiceError(f"{name} {text!r} is no whole number{of_what}: write for example {default}")
+        raise ServiceError(f"{name} {text!r} must be a {what}, for example {default}")
     return int(text)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 class Passes:
     """Passes at an interval until SIGTERM or SIGINT; each that succeeds renews the health file, whose age is then that
-    of the last good pass. What `failures` names is told in one line, and tried again with the next pass."""
+    of the last good pass. What `failures` names is logged in one line, and tried again with the next pass."""
 
     def __init__(
         self,

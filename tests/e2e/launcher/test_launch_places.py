@@ -90,10 +90,10 @@ def test_a_path_on_no_mount_is_told_with_the_mounts(inside: Inside, source: str)
     (inside.site.data / "door").symlink_to("/opt")
     (line,) = inside.launch("true", volumes=f"{source}:/x")
     refused = source.replace("/data/door", "/opt")
-    assert line.startswith(f"error: volume source {refused} lies on no mount of this container (/data from ")
+    assert line.startswith(f"error: volume source {refused} is not on a mount of this container (/data from ")
     assert f"/srv/site/work from {inside.site.work}, " in line
     mend = f"mount {refused} or a directory above it into this container, or add it to SITE_HOST_PATHS"
-    assert line.endswith(f"and below no allowed host path (none is set): {mend}")
+    assert line.endswith(f"and not below an allowed host path (none is set): {mend}")
 
 
 def test_the_container_is_found_without_its_own_network(inside: Inside) -> None:

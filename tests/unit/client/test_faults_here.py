@@ -54,9 +54,9 @@ def test_pool_templates_are_checked() -> None:
     ]
     assert faults(pools=pools) == [
         "pool none: base_job_template: none.json: no such file",
-        "pool bad: base_job_template: bad.json: is no JSON file: "
+        "pool bad: base_job_template: bad.json: is not JSON: "
         "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-        "pool empty: base_job_template: empty.json: is no base job template; "
+        "pool empty: base_job_template: empty.json: is not a base job template; "
         "it needs the keys 'job_configuration' and 'variables'",
     ]
 
@@ -92,10 +92,10 @@ def test_a_name_stands_once() -> None:
         deployments=["prefect.yaml"],
     )
     assert list(dict.fromkeys(found)) == [
-        "pools: 'p' stands twice",
-        "concurrency_limits: 'l' stands twice",
-        "blocks: 'secret/s' stands twice",
-        "deployments: 'count/a' stands twice",
+        "pools: 'p' appears twice",
+        "concurrency_limits: 'l' appears twice",
+        "blocks: 'secret/s' appears twice",
+        "deployments: 'count/a' appears twice",
     ]
 
 

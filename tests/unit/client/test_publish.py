@@ -103,7 +103,7 @@ def test_a_missing_source_is_named() -> None:
 def test_a_target_in_or_around_the_source_is_refused(folders: Publish, tmp_path: Path, target: str) -> None:
     wrong = Publish(source=folders.source, target=str(tmp_path / target))
     assert list(publish.check(wrong)) == [
-        f"publish.target: {wrong.target}: lies in the source or around it; name a folder apart from it"
+        f"publish.target: {wrong.target}: is inside the source or around it; name a separate folder"
     ]
 
 

@@ -142,7 +142,7 @@ def test_faults_of_deployments_are_named_at_once() -> None:
         "build, push: the registrar builds no images; leave them out, or use prefect deploy for this file",
         "deployment a: pull: is missing; say where workers find the code, or write [] where the image holds it",
         "deployment b: build, push: the registrar builds no images; leave them out",
-        "deployment b: schedules: the slug 'x' stands twice",
+        "deployment b: schedules: the slug 'x' appears twice",
     ]
 
 

@@ -69,7 +69,7 @@ def test_a_path_of_its_own_that_no_mount_covers_is_told_with_the_mounts() -> Non
     with pytest.raises(LaunchError) as refused:
         own_path("/tmp/x", [*SITE, Mount("/tmp", "")])
     assert str(refused.value) == (
-        "/tmp/x lies on no mount of this container (/ro from /etc, /srv/site from /opt/als, "
+        "/tmp/x is not on a mount of this container (/ro from /etc, /srv/site from /opt/als, "
         "/srv/site/work from /var/work, /tmp from memory): mount /tmp/x or a directory above it into this container"
     )
 
@@ -88,7 +88,7 @@ def test_a_plain_process_may_mount_only_what_is_allowed() -> None:
     with pytest.raises(LaunchError) as refused:
         volume_path("/database", None, ["/data", "/scratch"])
     assert str(refused.value) == (
-        "volume source /database lies below no allowed host path (/data, /scratch): add it to SITE_HOST_PATHS"
+        "volume source /database is not below an allowed host path (/data, /scratch): add it to SITE_HOST_PATHS"
     )
 
 
@@ -96,7 +96,8 @@ def test_a_volume_that_is_neither_mounted_nor_allowed_is_told_with_both() -> Non
     with pytest.raises(LaunchError) as refused:
         volume_path("/etc", [Mount("/srv/site", "/opt/als")], [])
     assert str(refused.value) == (
-        "volume source /etc lies on no mount of this container (/srv/site from /opt/als) and below no allowed host "
+        "volume source /etc is not on a mount of this container (/srv/site from /opt/als) and not below an "
+        "allowed host "
         "path (none is set): mount /etc or a directory above it into this container, or add it to SITE_HOST_PATHS"
     )
 

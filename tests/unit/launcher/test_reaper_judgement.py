@@ -63,11 +63,11 @@ def test_the_settings_have_defaults() -> None:
         ({}, "PREFECT_API_URL is not set: write the site's API, for example http://server:4200/api"),
         (
             {"PREFECT_API_URL": "http://x/api", "REAPER_GRACE": "1m"},
-            "REAPER_GRACE '1m' is no whole number of seconds: write for example 60",
+            "REAPER_GRACE '1m' must be a whole number of seconds, for example 60",
         ),
         (
             {"PREFECT_API_URL": "http://x/api", "REAPER_INTERVAL": "-1"},
-            "REAPER_INTERVAL '-1' is no whole number of seconds: write for example 30",
+            "REAPER_INTERVAL '-1' must be a whole number of seconds, for example 30",
         ),
     ],
 )

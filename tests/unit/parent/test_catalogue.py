@@ -61,12 +61,12 @@ def test_an_algorithm_with_all_that_it_can_have(file: Path) -> None:
         (("algorithms:", "algorithm:"), "algorithms: is missing"),
         (
             ("train.py", "/opt/train.py"),
-            "algorithms.pca.tasks.train: '/opt/train.py' is no path below the algorithm's folder: "
+            "algorithms.pca.tasks.train: '/opt/train.py' is not a path below the algorithm's folder: "
             "write for example train.py",
         ),
         (
             ("train.py", "../train.py"),
-            "algorithms.pca.tasks.train: '../train.py' is no path below the algorithm's folder: "
+            "algorithms.pca.tasks.train: '../train.py' is not a path below the algorithm's folder: "
             "write for example train.py",
         ),
         (

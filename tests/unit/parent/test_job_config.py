@@ -59,8 +59,8 @@ def test_an_empty_file_is_a_site_of_conda(file: Path) -> None:
             "sites: max-iv: there is no environment 'slurn'; did you mean 'slurm'? "
             "(known: conda, docker, podman, slurm)",
         ),
-        ("sites: {ALS: docker, als: conda}", "sites: a site stands twice; case does not matter"),
-        ("slurm: {partitions: debug}", "slurm.partitions: 'debug' is no list: write for example [debug, regular]"),
+        ("sites: {ALS: docker, als: conda}", "sites: a site appears twice; case does not matter"),
+        ("slurm: {partitions: debug}", "slurm.partitions: 'debug' is not a list: write for example [debug, regular]"),
         (
             "slurm: {max_tme: 10}",
             "slurm.max_tme: unknown key; did you mean 'max_time'? (known: code_dir, max_time, num_nodes, options, "

@@ -181,11 +181,11 @@ def test_a_model_without_environment_is_no_matter_for_conda() -> None:
     [
         (
             SlurmJobs(max_time="1 hour"),
-            "max_time: '1 hour' is none: write minutes, hours:minutes:seconds or days-hours, for example 1:30:00",
+            "max_time: '1 hour' is not valid: write minutes, hours:minutes:seconds or days-hours, for example 1:30:00",
         ),
         (
             SlurmJobs(options=["-A m1"]),
-            "options.0: '-A m1' is no long option of sbatch: write for example --account=m1234",
+            "options.0: '-A m1' is not a long option of sbatch: write for example --account=m1234",
         ),
         (
             SlurmJobs(options=["--comment=x"]),
@@ -193,7 +193,7 @@ def test_a_model_without_environment_is_no_matter_for_conda() -> None:
         ),
         (
             SlurmJobs(partitions=["a b"]),
-            "partitions.0: 'a b' is none: write letters, digits and . _ + -, beginning with a letter or digit",
+            "partitions.0: 'a b' is not valid: write letters, digits and . _ + -, beginning with a letter or digit",
         ),
     ],
 )

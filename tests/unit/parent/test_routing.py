@@ -34,7 +34,7 @@ def test_a_site_or_an_environment(hpc_type: str, environment: str) -> None:
 )
 def test_anything_else_is_conda_with_a_warning(hpc_type: str, near: str) -> None:
     assert route(hpc_type, SITES) == Route(
-        "conda", f"hpc_type {hpc_type!r} is no site and no environment{near} {KNOWN}"
+        "conda", f"hpc_type {hpc_type!r} is not a site or an environment{near} {KNOWN}"
     )
 
 

@@ -39,14 +39,14 @@ def test_patience_is_a_percentage() -> None:
     ("environ", "told"),
     [
         ({}, "PREFECT_API_URL is not set: write the site's API, for example http://server:4200/api"),
-        (URL | {"MAX_CRASH_RETRIES": "-1"}, "MAX_CRASH_RETRIES '-1' is no whole number: write for example 2"),
+        (URL | {"MAX_CRASH_RETRIES": "-1"}, "MAX_CRASH_RETRIES '-1' must be a whole number, for example 2"),
         (
             URL | {"RECOVERY_INTERVAL": "5s"},
-            "RECOVERY_INTERVAL '5s' is no whole number of seconds: write for example 5",
+            "RECOVERY_INTERVAL '5s' must be a whole number of seconds, for example 5",
         ),
         (
             URL | {"RECOVERY_PATIENCE": "half"},
-            "RECOVERY_PATIENCE 'half' is no whole number of percent: write for example 100",
+            "RECOVERY_PATIENCE 'half' must be a whole percentage, for example 100",
         ),
     ],
 )

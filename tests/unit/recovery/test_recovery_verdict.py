@@ -8,9 +8,9 @@ import pytest
 from recovery.recovery_env import Patience
 from recovery.runs import Run, State
 from recovery.verdict import (
-    Again,
-    Over,
-    Seen,
+    GiveUp,
+    Observation,
+    Retry,
     after_crash,
     is_silent,
     lost_before_running,
@@ -31,8 +31,8 @@ def run(now: State, deployment: str = "d", pool: str = "p", worker: str = "Proce
     return Run(id="r", name="r", state=now, due=DUE, deployment=deployment, pool=pool, worker=worker)
 
 
-def seen(silence: float, heard: bool = True, worker_gone: bool = False) -> Seen:
-    return Seen(silence, heard, worker_gone)
+def seen(silence: float, heard: bool = True, worker_gone: bool = False) -> Observation:
+    return Observation(silence, heard, worker_gone)
 
 
 def never_asked() -> NoReturn:
@@ -100,7 +100,7 @@ def crashed(times: int, message: str = KILLED) -> list[State]:
 )
 def test_a_crashed_run_has_its_place_again_and_after_further_crashes_a_later_one(times: int, at: datetime) -> None:
     history = crashed(times)
-    assert after_crash(run(history[-1]), history, 5, PATIENCE) == Again(
+    assert after_crash(run(history[-1]), history, 5, PATIENCE) == Retry(
         at, f"Runs again, retry {times} of 5, since it crashed: {KILLED}"
     )
 
@@ -108,7 +108,7 @@ def test_a_crashed_run_has_its_place_again_and_after_further_crashes_a_later_one
 @pytest.mark.parametrize("retries", [2, 1])
 def test_a_run_that_crashes_again_and_again_is_over_and_says_why(retries: int) -> None:
     history = crashed(3)
-    assert after_crash(run(history[-1]), history, retries, PATIENCE) == Over(
+    assert after_crash(run(history[-1]), history, retries, PATIENCE) == GiveUp(
         f"Crashed 3 times and is not run again (MAX_CRASH_RETRIES={retries}). The last time: {KILLED}"
     )
 
@@ -116,7 +116,7 @@ def test_a_run_that_crashes_again_and_again_is_over_and_says_why(retries: int) -
 def test_it_is_told_once() -> None:
     history = crashed(3)
     verdict = after_crash(run(history[-1]), history, 2, PATIENCE)
-    assert isinstance(verdict, Over)
+    assert isinstance(verdict, GiveUp)
     told = [*history, state("CRASHED", verdict.message)]
     assert after_crash(run(told[-1]), told, 2, PATIENCE) is None
 
@@ -125,13 +125,13 @@ def test_a_run_that_somebody_retried_by_hand_and_that_crashes_once_more_is_over(
     told = state("CRASHED", f"Crashed 3 times and is not run again (MAX_CRASH_RETRIES=2). The last time: {KILLED}")
     history = [*crashed(3), told, *crashed(1)]
     verdict = after_crash(run(history[-1]), history, 2, PATIENCE)
-    assert isinstance(verdict, Over)
+    assert isinstance(verdict, GiveUp)
     assert verdict.message.startswith("Crashed 4 times ")
 
 
 def test_a_crash_that_is_told_again_of_a_run_that_waits_is_no_other_one() -> None:
     history = [*crashed(1), state("SCHEDULED"), state("CRASHED", KILLED)]
-    assert after_crash(run(history[-1]), history, 2, PATIENCE) == Again(
+    assert after_crash(run(history[-1]), history, 2, PATIENCE) == Retry(
         DUE, f"Runs again, retry 1 of 2, since it crashed: {KILLED}"
     )
 
@@ -139,7 +139,7 @@ def test_a_crash_that_is_told_again_of_a_run_that_waits_is_no_other_one() -> Non
 def test_a_crash_without_a_reason_says_so() -> None:
     history = crashed(1, message="")
     verdict = after_crash(run(history[-1]), history, 2, PATIENCE)
-    assert isinstance(verdict, Again)
+    assert isinstance(verdict, Retry)
     assert verdict.message == "Runs again, retry 1 of 2, since it crashed: no reason is given"
 
 

@@ -11,7 +11,7 @@ from recovery.pulse import Heartbeats
 from recovery.recovery_env import read_recovery_env
 from recovery.runs import Run, State
 from recovery.server import Server
-from recovery.verdict import Again, Over
+from recovery.verdict import GiveUp, Retry
 from recovery.watch import Watch
 from recovery.workers import Worker, Workers
 from site_service.errors import ServiceError
@@ -50,13 +50,13 @@ class Told:
         self.crashed_now.append(run.id)
         return ""
 
-    def again(self, run: Run, verdict: Again) -> str:
+    def retry(self, run: Run, verdict: Retry) -> str:
         if self.busy:
             raise ServiceError("the API answered 503", 503)
         self.begun.append(run.id)
         return ""
 
-    def over(self, run: Run, verdict: Over) -> str:
+    def give_up(self, run: Run, verdict: GiveUp) -> str:
         raise AssertionError("nothing here crashes so often")
 
     def send_pulse(self) -> None:

@@ -92,16 +92,16 @@ def test_a_script_in_an_environment_as_a_node_runs_it(tmp_path: Path, path: str,
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
-        ({"max_time": "soon"}, "'soon' is none: write minutes, hours:minutes:seconds or days-hours"),
-        ({"memory": "4GB"}, "'4GB' is none: write a whole number and K, M, G or T, for example 4G"),
-        ({"gpus": "all"}, "'all' is none: write a number, or a type and a number, for example a100:2"),
-        ({"job_name": "a b"}, "'a b' is none: write letters, digits and . _ + -"),
+        ({"max_time": "soon"}, "'soon' is not valid: write minutes, hours:minutes:seconds or days-hours"),
+        ({"memory": "4GB"}, "'4GB' is not valid: write a whole number and K, M, G or T, for example 4G"),
+        ({"gpus": "all"}, "'all' is not valid: write a number, or a type and a number, for example a100:2"),
+        ({"job_name": "a b"}, "'a b' is not valid: write letters, digits and . _ + -"),
         (
             {"submission_host": "-oProxyCommand=x"},
-            "'-oProxyCommand=x' is none: write HOST, USER@HOST or USER@HOST:PORT",
+            "'-oProxyCommand=x' is not valid: write HOST, USER@HOST or USER@HOST:PORT",
         ),
         ({"options": ["--output=x"]}, "'--output=x' is set by the flow: leave it out, or use the parameter for it"),
-        ({"options": ["--a\n#SBATCH"]}, "is no long option of sbatch: write for example --account=m1234"),
+        ({"options": ["--a\n#SBATCH"]}, "is not a long option of sbatch: write for example --account=m1234"),
     ],
 )
 def test_what_sbatch_would_misunderstand_is_refused(wrong: dict[str, Any], line: str) -> None:

@@ -1,4 +1,4 @@
-"""What mends a refusal: the engine's own words, and after them what the reader can do."""
+"""Remedies for what an engine refuses: the engine's own words, and after them what the reader can do."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ JOB: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# The first pattern found in the engine's words decides. Docker's words, Podman's and the registry's stand together:
+# The first pattern found in the engine's words decides. The words of Docker, Podman and the registry are in one list:
 # one engine passes on what another said. Order matters where one text holds two (a refused login also says "denied").
-_MENDS = (
+_REMEDIES = (
     (
         r"x509|certificate signed by unknown|gave HTTP response to HTTPS",
         "make the engine's machine trust the registry's certificate: `make trust-registry` as root",
@@ -78,7 +78,7 @@ _MENDS = (
 )
 _PROXY = "leave out of {asked} what the site's engine proxy forbids, or have its settings allow it"
 
-_SOCKET_MENDS = (
+_SOCKET_REMEDIES = (
     (r"No such file", "start the engine, mount its socket there, or correct DOCKER_HOST"),
     (r"Permission denied", "add the group that owns the socket to this container or user"),
     (r"refused", "start the engine, or correct DOCKER_HOST"),
@@ -94,8 +94,8 @@ def refused(status: int, call: str, words: str, asked: Mapping[str, str] = LAUNC
         return EngineError(status, f"the engine's proxy refused {call}: {words}; {_PROXY.format(**asked)}")
     if status == 502:  # the proxy's word for an engine that is away
         return EngineError(status, f"{words}; {_of_socket(words)}")
-    mend = _first(_MENDS, words).format(**asked)
-    return EngineError(status, f"{words}; {mend}" if mend else words)
+    remedy = _first(_REMEDIES, words).format(**asked)
+    return EngineError(status, f"{words}; {remedy}" if remedy else words)
 
 
 def unreachable(host: str, words: str) -> EngineError:
@@ -104,8 +104,8 @@ def unreachable(host: str, words: str) -> EngineError:
 
 
 def _of_socket(words: str) -> str:
-    return _first(_SOCKET_MENDS, words) or _SOCKET_DEFAULT
+    return _first(_SOCKET_REMEDIES, words) or _SOCKET_DEFAULT
 
 
-def _first(mends: tuple[tuple[str, str], ...], words: str) -> str:
-    return next((mend for pattern, mend in mends if re.search(pattern, words, re.IGNORECASE)), "")
+def _first(remedies: tuple[tuple[str, str], ...], words: str) -> str:
+    return next((remedy for pattern, remedy in remedies if re.search(pattern, words, re.IGNORECASE)), "")

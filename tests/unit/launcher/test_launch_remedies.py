@@ -1,7 +1,7 @@
 """Each refusal says what mends it; the words are those that real engines and registries used."""
 
 import pytest
-from launchers.containers.mends import refused, unreachable
+from launchers.containers.remedies import refused, unreachable
 
 PUSH = "push the image to the registry (`make up` does so for the site's own), or correct image_name and image_tag"
 LOGIN = (
