@@ -7,7 +7,12 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # Long ones first: what is short fills the gap that one process has at the end.
 TIERS = ("tests/e2e/", "tests/server/", "tests/compose/", "tests/unit/")
-SITE = ("backup", "doctor_finds", "outage", "plain_compose", "retention", "secrets_changed", "secrets_unseen", "ui")
+SITE = (
+    "backup", "doctor_finds", "outage", "plain_compose", "retention", "secrets_changed", "secrets_unseen",
+    "small_site", "ui",
+)  # fmt: skip
+SERVER_RUNS = ("conda_flow", "parent_flow", "process_worker", "run_flow")
+SERVER_SAMPLES = ("flights_run", "registrar", "registrar_api", "weather_run")
 # By the fixture that is slow to make. A file that is missing here is tested all the same, only later.
 TOGETHER = {
     "engines_site": ("tests/e2e/test_endurance.py", "tests/e2e/test_engines.py"),
@@ -15,18 +20,24 @@ TOGETHER = {
     "docker_site": tuple(f"tests/e2e/test_{name}.py" for name in ("direct_mode", "second_engine", "worker_docker")),
     "podman_place": ("tests/e2e/launcher/",),
     "proxy": ("tests/e2e/proxy/",),
+    "slurm": ("tests/e2e/slurm/",),
+    "server: runs": tuple(f"tests/server/test_{name}.py" for name in SERVER_RUNS),
+    "server: samples": tuple(f"tests/server/test_{name}.py" for name in SERVER_SAMPLES),
 }
+# The first makes the images that the engine lacks; what follows needs none, and those after it find them made.
+FIRST = ("engines_site", "tests/e2e/test_without_engine.py", "server: runs", "docker_site", "podman_place", "site")
 
 # What files share, until the last of them is done: a site at rest takes its part of the machine too.
 SHARED = ExitStack()
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Tier by tier, and group by group; else the order stays."""
+    """What is first, then tier by tier, and group by group; else the order stays."""
     first: dict[str, int] = {}
     for place, item in enumerate(items):
         first.setdefault(group(item.nodeid), place)
-    items.sort(key=lambda item: (_tier(item), first[group(item.nodeid)]))
+    begins = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: (begins.get(group(item.nodeid), len(FIRST)), _tier(item), first[group(item.nodeid)]))
 
 
 def group(nodeid: str) -> str:

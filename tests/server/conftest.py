@@ -17,6 +17,7 @@ from prefect.client.base import PrefectHttpxSyncClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests import sites
+from tests.sharing import SHARED
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "client"), str(ROOT)]
@@ -184,12 +185,19 @@ def wait_until(condition: Callable[[], bool], log: Path, limit_s: float = START_
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    # What tests made is not to change behind their back: the foreman calls it not ready after a minute without workers.
-    quiet = {"PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false"}
-    with running_server(tmp_path_factory.mktemp("prefect"), free_port(), **quiet) as started:
-        yield started
+_lent: list[Server] = []
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """One for the files that are tested together (tests/sharing.py): one at rest takes its part of the machine too."""
+    if not _lent:
+        # What tests made is not to change behind their back: the foreman calls it not ready after a minute without
+        # workers.
+        quiet = {"PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false"}
+        _lent.append(SHARED.enter_context(running_server(tmp_path_factory.mktemp("prefect"), free_port(), **quiet)))
+        SHARED.callback(_lent.clear)
+    return _lent[0]
 
 
 @pytest.fixture
