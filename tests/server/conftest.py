@@ -1,5 +1,7 @@
 """A real Prefect server as a process on SQLite, and a folder in which the registrar is run against it."""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 import yaml
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from tests import sites
 from tests.sharing import SHARED
@@ -88,9 +91,9 @@ class Folder:
 
     def pool_template(self) -> str:
         """The base job template of Prefect's own for process workers."""
-        made = self.run("prefect", "work-pool", "get-default-base-job-template", "--type", "process")
-        assert made.returncode == 0, made.stderr
-        return made.stdout
+        template = asyncio.run(get_default_base_job_template_for_infrastructure_type("process"))
+        assert template
+        return json.dumps(template)
 
     @contextmanager
     def worker(self, pool: str, log: str, limit: int = 99, **more: str) -> Iterator[subprocess.Popen[bytes]]:
