@@ -1,5 +1,7 @@
-"""How two processes share the tests (`make test`): file by file, and files of one site stay in one process."""
+"""How processes share the tests (`make test`): file by file, and files of one site stay in one process."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -27,6 +29,9 @@ TOGETHER = {
 # The first makes the images that the engine lacks; what follows needs none, and those after it find them made.
 FIRST = ("engines_site", "tests/e2e/test_without_engine.py", "server: runs", "docker_site", "podman_place", "site")
 
+# What is quicker is summed up by tier in the table of what took how long.
+WORTH_A_ROW = 20
+
 # What files share, until the last of them is done: a site at rest takes its part of the machine too.
 SHARED = ExitStack()
 
@@ -48,6 +53,21 @@ def group(nodeid: str) -> str:
 
 def _tier(item: pytest.Item) -> int:
     return next((place for place, tier in enumerate(TIERS) if item.nodeid.startswith(tier)), len(TIERS))
+
+
+def table(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
+    """What took how long, the longest first, as the table of tests/README.md."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in reports:
+        seconds[group(report.nodeid)] += report.duration
+    for name in [name for name, took in seconds.items() if took < WORTH_A_ROW]:
+        seconds[_rest(name)] += seconds.pop(name)
+    yield from ("| tests | seconds |", "|---|---|")
+    yield from (f"| `{name}` | {took:.0f} |" for name, took in sorted(seconds.items(), key=lambda row: -row[1]))
+
+
+def _rest(name: str) -> str:
+    return f"the rest of {next((tier for tier in TIERS if name.startswith(tier)), 'all')}"
 
 
 def leave(item: pytest.Item, following: pytest.Item | None) -> None:

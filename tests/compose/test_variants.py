@@ -174,6 +174,9 @@ def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Varia
                 assert service["restart"] == "unless-stopped"
                 assert set(service["healthcheck"]) == {"test", "interval", "timeout", "retries", "start_period"}
                 assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+                assert service["healthcheck"]["start_period"] == "5m0s", (
+                    "a busy machine fails no sound site at its start"
+                )
             else:
                 assert "healthcheck" not in service
                 assert service.get("restart") == ("on-failure:3" if name == "migrate" else None)
