@@ -47,8 +47,8 @@ browser: ## install Chromium, for the tests of the UI (Debian, root)
 	    echo "installing chromium"; apt-get -q update >/dev/null && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
 
-# Two processes share the tests (tests/sharing.py): most of what a test does is wait.
-JOBS ?= 2
+# Three processes share the tests (tests/sharing.py), on two cores too: most of what a test does is wait.
+JOBS ?= 3
 SHARED := --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
 test: .venv/.dev lint ## run lint and the tests

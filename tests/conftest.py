@@ -12,6 +12,7 @@ from stack.images.site_images import bases
 from tests import sharing, sites
 from tests.sites import SiteUnderTest
 
+LONG_SECONDS = 300
 SiteFactory = Callable[..., SiteUnderTest]
 
 # A busy machine makes of milliseconds what it likes.
@@ -32,6 +33,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test with @pytest.mark.engine needs an engine that answers."""
     if item.get_closest_marker("engine"):
         sites.need(sites.engine_fault())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After a run of minutes, what took how long, by what a process is given at a time."""
+    every = [report for reports in terminalreporter.stats.values() for report in reports]
+    reports = [report for report in every if isinstance(report, pytest.TestReport)]
+    if sum(report.duration for report in reports) > LONG_SECONDS:
+        terminalreporter.section("what took how long")
+        for line in sharing.table(reports):
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(trylast=True)

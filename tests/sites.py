@@ -4,6 +4,7 @@ What tests make on the engine carries LABELS, or SITE_LABELS where a `.env` says
 finalizer of the test, and again before and after a session, for a session that was killed has left its own behind.
 """
 
+import io
 import os
 import secrets
 import shutil
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from stack.cli import main
 from stack.load import envfile
 from stack.run import engine
 
@@ -65,6 +68,13 @@ class SiteUnderTest:
     def render(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         return render("--output", str(self.root), *arguments, check=check)
 
+    def render_files(self) -> None:
+        """Makes the settings count in the files, without a process of its own for it."""
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            status = main(["--output", str(self.root)])
+        assert status == 0, said.getvalue()
+
     def compose(self, component: str, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """`docker compose` in the component's folder, as a user types it."""
         command = ["docker", "compose", *arguments]
@@ -93,7 +103,7 @@ def make_site(**settings: object) -> SiteUnderTest:
     labels = ",".join(filter(None, (SITE_LABELS, str(given.get("SITE_LABELS", "")))))
     site = SiteUnderTest(str(given["SITE"]), Path(tempfile.mkdtemp(prefix="site-")), int(str(given["SERVER_PORT"])))
     write_env(site.root / ".env", {key: str(value) for key, value in (given | {"SITE_LABELS": labels}).items()})
-    site.render()
+    site.render_files()
     return site
 
 

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -140,24 +142,33 @@ def all_settings() -> Iterator[dict[str, str]]:
 def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Variant]:
     """All of them, rendered and read by Compose without an engine."""
     sites.need(sites.compose_fault())
-    return [make_variant(tmp_path_factory.mktemp("site"), settings) for settings in all_settings()]
+    roots = [(render_variant(tmp_path_factory.mktemp("site"), settings), settings) for settings in all_settings()]
+    asked = dict.fromkeys(file for root, _ in roots for file in compose_files(root).values())
+    with ThreadPoolExecutor() as pool:  # a start of Compose waits as long as it computes
+        deque(pool.map(lambda file: compose_config_text(*file), asked), maxlen=0)
+    return [Variant(settings, root, compose_configs(root)) for root, settings in roots]
 
 
 def make_variant(root: Path, settings: dict[str, str]) -> Variant:
+    return Variant(settings, render_variant(root, settings), compose_configs(root))
+
+
+def render_variant(root: Path, settings: dict[str, str]) -> Path:
     sites.write_env(root / ".env", SECRETS | settings)
     assert main(["--output", str(root)]) == 0
-    return Variant(settings, root, compose_configs(root))
+    return root
 
 
 def compose_configs(root: Path) -> dict[str, Config]:
     """By component, what `docker compose config` makes of its file; paths begin with the site's folder."""
-    there = {component.name: root / component.compose_path for component in ALL}
-    texts = {
-        name: compose_config_text(path.read_text(encoding="utf-8"), path.parent.name)
-        for name, path in there.items()
-        if path.exists()
-    }
+    texts = {name: compose_config_text(*file) for name, file in compose_files(root).items()}
     return {name: dict(json.loads(text.replace("/site-root", str(root)))) for name, text in texts.items()}
+
+
+def compose_files(root: Path) -> dict[str, tuple[str, str]]:
+    """By component, the text of its Compose file and the name of its folder."""
+    there = {component.name: root / component.compose_path for component in ALL}
+    return {name: (path.read_text("utf-8"), path.parent.name) for name, path in there.items() if path.exists()}
 
 
 @cache

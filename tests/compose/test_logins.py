@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import asyncpg  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ from tests.sites import SiteUnderTest, free_ports
 pytestmark = pytest.mark.engine
 
 START_SECONDS = 300
+SIDE_BY_SIDE = 2  # sites, since each of them is waited for again and again
 PASSWORDS = ("".join(NASTY), *NASTY[:7], NASTY[9], *drawn(3, seed=7))
 # Compose reads it by itself: the way in which a user publishes what a site keeps to itself.
 OVERRIDE = """\
@@ -100,14 +102,22 @@ def until(attempt: Callable[[], Result], *not_yet: type[Exception]) -> Result:
 
 
 def test_every_password_logs_in(site_factory: SiteFactory, site_images: None) -> None:
-    databases = Databases(site_factory())
+    sites = [Databases(site_factory()) for _ in range(SIDE_BY_SIDE)]
+    with ThreadPoolExecutor() as pool:
+        parts = [PASSWORDS[number::SIDE_BY_SIDE] for number in range(SIDE_BY_SIDE)]
+        assert sum(pool.map(log_in_with_each, sites, parts)) == len(PASSWORDS)
+
+
+def log_in_with_each(databases: Databases, passwords: Sequence[str]) -> int:
+    """One after the other; how many there were."""
     before = "none yet"
-    for password in PASSWORDS:
+    for password in passwords:
         databases.start_anew(password)
         assert databases.secret("PREFECT_SERVER_DATABASE_PASSWORD") == password
         logs_in_to_postgres(databases, password, before)
         logs_in_to_redis(databases, password[::-1], before[::-1])
         before = password
+    return len(passwords)
 
 
 def logs_in_to_postgres(databases: Databases, password: str, other: str) -> None:
@@ -133,7 +143,7 @@ def test_the_site_itself_logs_in(site_factory: SiteFactory, site_images: None) -
     assert "the schema is up to date" in site.compose("server", "run", "--rm", "migrate").stdout
 
     site.set(SERVER_DATABASE_PASSWORD="another")  # of which PostgreSQL knows nothing
-    site.render()
+    site.render_files()
     done = site.compose("server", "run", "--rm", "--no-TTY", "migrate", check=False)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, REFUSED)
 
@@ -144,7 +154,7 @@ def test_a_changed_redis_password_counts_from_the_next_up(site_factory: SiteFact
     databases.site.compose("server", "up", "--detach", "redis")
     assert until(databases.redis("the old one").ping, redis.ConnectionError)
     databases.site.set(SERVER_REDIS_PASSWORD="the new one")
-    databases.site.render()
+    databases.site.render_files()
     databases.site.compose("server", "up", "--detach", "redis")
     assert until(databases.redis("the new one").ping, redis.ConnectionError)
     with pytest.raises(redis.AuthenticationError):

@@ -51,6 +51,15 @@ ISOLATED = {
 # The components whose engine is itself a container, with its service, and the volumes that are paths there.
 NESTED_SERVICE = {"worker-dind": "dind", "worker-podman": "podman"}
 KEPT = {"flows", "results", "work", "launcher"}
+# The volumes among these that each component has; the others have none of them.
+VOLUMES = {
+    "agent": {"flows", "results"},
+    "client": {"flows"},
+    "worker-docker": KEPT,
+    "worker-dind": KEPT,
+    "worker-podman": KEPT,
+}
+FLOW_CODE = "/srv/site/flows"
 DATA, SITE = {"data"}, {"site"}
 NETWORKS = {
     "postgres": DATA, "redis": DATA, "migrate": DATA, "server": DATA | SITE, "services": DATA | SITE, "worker": SITE,
@@ -165,6 +174,9 @@ def test_what_lasts_has_a_health_check_and_a_restart_policy(variants: list[Varia
                 assert service["restart"] == "unless-stopped"
                 assert set(service["healthcheck"]) == {"test", "interval", "timeout", "retries", "start_period"}
                 assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+                assert service["healthcheck"]["start_period"] == "5m0s", (
+                    "a busy machine fails no sound site at its start"
+                )
             else:
                 assert "healthcheck" not in service
                 assert service.get("restart") == ("on-failure:3" if name == "migrate" else None)
@@ -189,21 +201,26 @@ def test_what_several_components_share_has_one_owner(variants: list[Variant]) ->
         assert sum(not network.get("external") for network in networks) == 1
         owner = next(component.name for component in ALL if component.name in variant.configs)
         assert not variant.configs[owner]["networks"]["site"].get("external")
-        having = [config["volumes"] for config in variant.configs.values() if "flows" in config.get("volumes", {})]
-        volumes = [volumes["flows"] for volumes in having]
-        assert {volume["name"] for volume in volumes} <= {f"{variant.site}-flows"}
+        volumes = [config["volumes"]["flows"] for name, config in variant.configs.items() if name in VOLUMES]
+        assert {volume["name"] for volume in volumes} == ({f"{variant.site}-flows"} if volumes else set())
         assert sum(not volume.get("external") for volume in volumes) == bool(volumes)
 
 
 def test_flow_containers_know_their_volumes_and_no_other_by_name(variants: list[Variant]) -> None:
     """An engine in a container has paths instead, and volumes of its own for what is no other component's."""
-    known = {"flows", "results", "work", "launcher"}
     for variant in variants:
         for component, config in variant.configs.items():
-            for name in known & set(config.get("volumes", {})):
+            assert KEPT & set(config.get("volumes", {})) == kept(variant, component)
+            for name in kept(variant, component):
                 own = component in nested(variant) and name in {"work", "launcher"}
                 expected = f"{variant.site}-{component}_{name}" if own else f"{variant.site}-{name}"
                 assert config["volumes"][name]["name"] == expected
+
+
+def kept(variant: Variant, component: str) -> set[str]:
+    """The volumes that this component has; only launches through the proxy need the launcher's."""
+    bare = component == "worker-docker" and variant.settings.get("DOCKER_PROXY") == "false"
+    return VOLUMES.get(component, set()) - ({"launcher"} if bare else set())
 
 
 def test_an_engine_in_a_container_has_the_paths_that_its_flow_containers_mount(variants: list[Variant]) -> None:
@@ -238,10 +255,12 @@ def test_an_engine_without_a_client_certificate_is_never_served(variants: list[V
 
 def test_flow_code_is_read_only_to_what_runs_flows(variants: list[Variant]) -> None:
     for variant in variants:
-        for _, name, service in variant.services():
-            for mount in service.get("volumes", []):
-                if mount["source"] == "flows" and name in WORKERS:
-                    assert mount["read_only"] is True
+        for component, name, service in variant.services():
+            if name in WORKERS:
+                mounts = [(mount["source"], mount["target"], mount.get("read_only")) for mount in service["volumes"]]
+                code = [mount for mount in mounts if mount[0] == "flows" or mount[1] == FLOW_CODE]
+                # A Docker worker runs no flow itself: its flow containers mount the code, as the job template says.
+                assert code == ([("flows", FLOW_CODE, True)] if component == "agent" else [])
 
 
 def test_the_engines_socket_is_in_one_container_or_where_it_was_asked_for(variants: list[Variant]) -> None:

@@ -21,6 +21,7 @@ WEATHER = "weather/weather"
 LONG_SECONDS = 600  # a machine may be busy with something else
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PAUSE_SECONDS = 1  # what is asked is often a command on an engine, which takes half a second of a core
+SOON_SECONDS = 0.3  # what is asked is the API, which costs a tenth of that
 PAGE = 200  # the server gives no more at once
 QUIET_SECONDS = 5  # a logger gathers lines for two seconds before it sends them
 # The last line that each logger of a run writes, and sends after the others.
@@ -28,6 +29,12 @@ LAST_WORDS = {
     "prefect.flow_runs.worker": "submitted to infrastructure",
     "prefect.flow_runs": "Finished in state Completed()",
 }
+# A reaper that need not be waited for: by itself it looks every 30 s and leaves the logs 60 s to be read.
+EAGER_REAPER = """
+services:
+  reaper:
+    environment: {REAPER_INTERVAL: "2", REAPER_GRACE: "5"}
+"""
 # What a worker, a registrar or a test run of whoever starts the tests would hand down to the site's commands.
 OURS = ("PREFECT_", "COMPOSE_", "MAKE", "MFLAGS", "VIRTUAL_ENV")
 WRITTEN = "/srv/site/results/weather/*/*.json"
@@ -122,12 +129,14 @@ def networks(site: SiteUnderTest) -> list[str]:
     return docker("network", "ls", "--quiet", f"--filter=label=site={site.name}").split()
 
 
-def until(what: str, condition: Callable[[], object], seconds: float = LONG_SECONDS) -> None:
+def until(
+    what: str, condition: Callable[[], object], seconds: float = LONG_SECONDS, pause: float = PAUSE_SECONDS
+) -> None:
     """Returns once the condition holds; fails where it does not come to hold."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause)
 
 
 def until_healthy(site: SiteUnderTest) -> None:
@@ -213,7 +222,7 @@ def ended(site: SiteUnderTest, *runs: str) -> list[dict[str, Any]]:
         found.update((run["id"], run["state"]) for run in all_runs(site, flow_runs={"id": {"any_": runs}}))
         return all(found[run]["type"] in FINAL for run in runs)
 
-    until("all runs end", all_ended)
+    until("all runs end", all_ended, pause=SOON_SECONDS)
     return [found[run] for run in runs]
 
 

@@ -128,7 +128,7 @@ class Trusted:
             self._register_anew()
 
     def _register_anew(self) -> None:
-        self.site.render()
+        self.site.render_files()
         self.register("registration.yaml")
 
     def first_by_schedule(self) -> str:

@@ -68,7 +68,7 @@ class Registry:
     def apply(self, **settings: object) -> None:
         """The settings, as a user makes them count."""
         self.site.set(**settings)
-        self.site.render()
+        self.site.render_files()
         self.site.compose("registry", "up", "--detach", "--wait")
 
     def lines(self) -> dict[str, str]:
@@ -386,7 +386,7 @@ class TestDoctor:
         before = registry.password
         registry.site.set(REGISTRY_PASSWORD="another")
         try:
-            registry.site.render()
+            registry.site.render_files()
             assert self.findings(registry)[-1] == (
                 f"FAIL the engine cannot log in to {registry.address} (Error response from daemon: login attempt to "
                 f"https://{registry.address}/v2/ failed with status: 401 Unauthorized); REGISTRY_PASSWORD differs "

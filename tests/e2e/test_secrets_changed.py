@@ -26,7 +26,7 @@ def test_the_old_login_is_refused_and_server_and_workers_go_on(site: SiteUnderTe
         SERVER_DATABASE_PASSWORD=DATABASE_PASSWORD,
         SERVER_REDIS_PASSWORD=REDIS_PASSWORD,
     )
-    site.render()
+    site.render_files()
     assert status(site, old) == 200  # nothing was told yet
 
     (password,) = commands("A database password was changed")

@@ -1,5 +1,7 @@
 """A real Prefect server as a process on SQLite, and a folder in which the registrar is run against it."""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +17,10 @@ import pytest
 import yaml
 from prefect.client.base import PrefectHttpxSyncClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
 from tests import sites
+from tests.sharing import SHARED
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "client"), str(ROOT)]
@@ -87,9 +91,9 @@ class Folder:
 
     def pool_template(self) -> str:
         """The base job template of Prefect's own for process workers."""
-        made = self.run("prefect", "work-pool", "get-default-base-job-template", "--type", "process")
-        assert made.returncode == 0, made.stderr
-        return made.stdout
+        template = asyncio.run(get_default_base_job_template_for_infrastructure_type("process"))
+        assert template
+        return json.dumps(template)
 
     @contextmanager
     def worker(self, pool: str, log: str, limit: int = 99, **more: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -184,12 +188,19 @@ def wait_until(condition: Callable[[], bool], log: Path, limit_s: float = START_
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    # What tests made is not to change behind their back: the foreman calls it not ready after a minute without workers.
-    quiet = {"PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false"}
-    with running_server(tmp_path_factory.mktemp("prefect"), free_port(), **quiet) as started:
-        yield started
+_lent: list[Server] = []
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """One for the files that are tested together (tests/sharing.py): one at rest takes its part of the machine too."""
+    if not _lent:
+        # What tests made is not to change behind their back: the foreman calls it not ready after a minute without
+        # workers.
+        quiet = {"PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false"}
+        _lent.append(SHARED.enter_context(running_server(tmp_path_factory.mktemp("prefect"), free_port(), **quiet)))
+        SHARED.callback(_lent.clear)
+    return _lent[0]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from tests import sites
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[2] / "client"
 WAIT_SECONDS = 300
+# For sh: the first process of a container hears only what it asks for, and Podman waits 10 s for one that is deaf.
+SLEEP = "trap 'exit 0' TERM; sleep 600 & wait"
 _LABELS = [f"{name}={value}" for name, value in sites.LABELS.items()]
 
 
@@ -50,11 +52,9 @@ def running_podman(shared: Path, references: tuple[str, ...]) -> Iterator[Place]
     folder.mkdir()
     mounts = ["--volume=/var/lib/containers", f"--volume={shared}:{shared}"]
     labels = [f"--label={label}" for label in _LABELS]
-    service = ["podman", "system", "service", "--time=0", f"unix://{folder}/podman.sock"]
-    options = ["--detach", "--privileged", "--name", name, *mounts, *labels]
-    subprocess.run(
-        ["docker", "run", *options, build("podman", HERE / "podman"), *service], check=True, capture_output=True
-    )
+    service = ["system", "service", "--time=0", f"unix://{folder}/podman.sock"]
+    options = ["--detach", "--privileged", "--entrypoint=podman", "--name", name, *mounts, *labels]
+    subprocess.run(["docker", "run", *options, podman_image(), *service], check=True, capture_output=True)
     place = Place("podman", f"unix://{folder}/podman.sock", ("docker", "exec", name, "podman"), references)
     try:
         wait_until((folder / "podman.sock").exists)
@@ -75,6 +75,12 @@ def copy_image(reference: str, podman: str) -> None:
 def prefect_image() -> str:
     """The site's own image with Prefect."""
     return names.reference("prefect", sites.REPO, bases(SETTINGS.defaults()))
+
+
+def podman_image() -> str:
+    """That of the site's own Podman; like the other images of the site, it stays."""
+    images.ensure(("podman",), sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
+    return images.reference("podman", sites.REPO, bases(Settings()))
 
 
 def build(name: str, folder: Path, **arguments: str) -> str:

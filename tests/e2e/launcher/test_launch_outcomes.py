@@ -7,7 +7,7 @@ import pytest
 from launchers.launching.run_identity import RunIdentity
 
 from tests.e2e.launcher.attempts import Site
-from tests.e2e.launcher.places import Place
+from tests.e2e.launcher.places import SLEEP, Place
 from tests.server.conftest import free_port
 
 pytestmark = pytest.mark.engine
@@ -130,7 +130,7 @@ def test_a_volume_that_does_not_exist_is_told_and_not_made(site: Site) -> None:
 
 def test_an_attempt_that_another_process_carries_out_is_left_to_it(site: Site) -> None:
     name = f"{site.name}-{RUN.name}"
-    site.place.run("run", "--detach", "--name", name, site.place.images[0], "sleep", "60")
+    site.place.run("run", "--detach", "--name", name, site.place.images[0], "sh", "-c", SLEEP)
     ended = site.launch("true", run=RUN)
     still_running = site.place.run("inspect", "--format={{.State.Running}}", name)
     site.place.run("rm", "--force", name)
@@ -143,7 +143,7 @@ def test_an_attempt_that_another_process_carries_out_is_left_to_it(site: Site) -
 def test_an_attempt_first_removes_what_earlier_ones_of_its_run_left(site: Site) -> None:
     left = site.place.run(
         "run", "--detach", f"--label=site={site.name}", "--label=site.role=launched", "--label=site.attempt=1",
-        f"--label=io.prefect.flow-run-id={RUN.flow_run_id}", site.place.images[0], "sleep", "60",
+        f"--label=io.prefect.flow-run-id={RUN.flow_run_id}", site.place.images[0], "sh", "-c", SLEEP,
     )  # fmt: skip
     (site.work / RUN.name).mkdir()
     ended = site.launch("true", run=RunIdentity(RUN.flow_run_id, 2))

@@ -19,8 +19,8 @@ DEAF = ["sh", "-c", 'trap "" TERM; echo up; while true; do sleep 0.1; done']
 
 
 def gated(site: Site, before: str, after: str) -> tuple[list[str], list[str], Path]:
-    """A command that waits for a file between two others; its volumes; the file."""
-    wait = "while [ ! -e /data/gate ]; do sleep 0.1; done"
+    """A command that waits for a file between two others, and hears SIGTERM; its volumes; the file."""
+    wait = "trap 'exit 0' TERM; while [ ! -e /data/gate ]; do sleep 0.1; done"
     return ["sh", "-c", f"{before}; {wait}; {after}"], [f"{site.data}:/data"], site.data / "gate"
 
 

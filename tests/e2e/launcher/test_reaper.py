@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.launcher.attempts import Site, reaper_environ
-from tests.e2e.launcher.places import wait_until
+from tests.e2e.launcher.places import SLEEP, wait_until
 from tests.e2e.launcher.runs import Runs
 from tests.server.conftest import free_port
 
@@ -26,7 +26,7 @@ class Leavings:
         self.site = site
         self.names: list[str] = []
 
-    def container(self, *labels: str, command: str = "sleep 600") -> str:
+    def container(self, *labels: str, command: str = SLEEP) -> str:
         """A container with these labels; its name."""
         name = f"left-{uuid.uuid4()}"
         options = [f"--label={label}" for label in labels]
