@@ -79,8 +79,8 @@ def prefect_image() -> str:
 
 def podman_image() -> str:
     """That of the site's own Podman; like the other images of the site, it stays."""
-    images.ensure(("podman",), sites.REPO, "auto", None, {}, report=print, bases=bases(Settings()))
-    return images.reference("podman", sites.REPO, bases(Settings()))
+    names.ensure(("podman",), sites.REPO, "auto", None, {}, report=print, bases=bases(SETTINGS.defaults()))
+    return names.reference("podman", sites.REPO, bases(SETTINGS.defaults()))
 
 
 def build(name: str, folder: Path, **arguments: str) -> str:
