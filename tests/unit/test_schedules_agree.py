@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect.server.schemas.schedules import RRuleSchedule
+from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from pydantic import ValidationError
 from registrar.deployment_file import Schedule
 
@@ -132,3 +134,19 @@ def test_every_field_can_be_registered(kind: dict[str, object], paused: bool) ->
     )
     assert faults == []
     assert Schedule.model_validate(read).active is not paused
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_prefect_finds_the_times_of_a_cron_schedule(zone: str | None) -> None:
+    """With whenever 0.10.5, Prefect 3.9.1 takes the schedule and finds no time on Python 3.11."""
+    found = asyncio.run(CronSchedule(cron="0 6 * * *", timezone=zone).get_dates(n=2))
+    assert [date.hour for date in found] == [6, 6]
+
+
+@pytest.mark.parametrize("start", [datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 4, 10, 12, tzinfo=UTC)])
+def test_an_interval_of_a_day_keeps_its_hour_when_the_clocks_change(start: datetime) -> None:
+    """In Prefect 3.8.8 it moved by an hour, for whoever looked after the change."""
+    anchor = datetime(2026, 3, 1, 6, tzinfo=ZoneInfo("Europe/Berlin"))
+    daily = IntervalSchedule(interval=timedelta(days=1), anchor_date=anchor, timezone="Europe/Berlin")
+    found = asyncio.run(daily.get_dates(n=3, start=start))
+    assert [date.hour for date in found] == [6, 6, 6]
