@@ -19,6 +19,7 @@ from stack.cli import main
 from stack.components.all import ALL
 from stack.core.errors import SiteError
 from stack.render import templates
+from stack.settings.settings import Settings
 from tests.sites import REPO
 from tests.unit.tree import tree
 
@@ -401,8 +402,11 @@ def test_a_terminal_that_lacks_a_character_still_shows_the_diff(root: Path) -> N
 
 def test_a_template_that_names_no_setting_is_a_fault() -> None:
     with pytest.raises(SiteError) as raised:
-        templates.render("client/prefect.yaml.j2", {"SITE": "als"})
-    assert raised.value.faults == ("templates/client/prefect.yaml.j2: 'PREFECT_VERSION' is undefined",)
+        templates.render("client/prefect.yaml.j2", {"settings": Settings({"SITE": "als"})})
+    assert raised.value.faults == (
+        "templates/client/prefect.yaml.j2: 'stack.settings.settings.Settings object' has no attribute "
+        "'PREFECT_VERSION'",
+    )
 
 
 @pytest.fixture
@@ -433,7 +437,7 @@ def test_a_missing_template_is_a_fault_and_takes_no_file_from_a_site(
     assert main(["--output", str(root), "--check"]) == 0
     (copied_templates / name).unlink()
     before = tree(root)
-    assert main(["--output", str(root)]) == 1
+    assert main(["--output", str(root)]) == 2
     assert capsys.readouterr().err == (
         f"templates/{name}: this template is missing; bring it back: `git checkout templates/{name}`\n"
     )
