@@ -108,7 +108,7 @@ def wrong(table: pd.DataFrame, month: int, airports: Airports) -> dict[str, int]
 
 @task(cache_policy=NO_CACHE)
 def load(table: pd.DataFrame, path: str) -> None:
-    """Write the month into the flow storage, and make sure that what stands there is what was to be written."""
+    """Write the month into the flow storage, and check that it reads back unchanged."""
     storage().write_path(path, table.to_parquet(engine="pyarrow", index=False))
     if not stored(path).equals(table):
         raise ValueError(f"{path}: what was read back is not what was written")
@@ -127,7 +127,7 @@ def stored(path: str) -> pd.DataFrame:
 
 
 def figures(table: pd.DataFrame, month: int, late_min: int, path: str) -> MonthFigures:
-    """What is told of a month."""
+    """The figures of a month."""
     delay = table["arrival_delay_min"].dropna()
     return MonthFigures(
         month=label(month),
