@@ -47,7 +47,7 @@ def connect() -> None:
 
 
 def wait() -> None:
-    """Returns once both take connections; tells each reason why they do not when it comes up."""
+    """Returns once both accept connections; prints each new reason why they do not."""
     last_reason = ""
     while True:
         try:

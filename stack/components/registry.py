@@ -23,8 +23,8 @@ BLOCK_TYPE, BLOCK = "docker-registry-credentials", "site-registry"
 BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
 HEALTH_PORT = 5001  # inside its container, on loopback; the next port if the registry itself uses this one
 
-# What engines of this machine need for the registry: an address for its name, and its CA in this folder. Docker reads
-# it at every request, so a change needs no restart; Podman reads it too.
+# What engines of this machine need for the registry: an address for its name, and its CA in this folder.
+# Docker reads it at every request, so a change needs no restart; Podman reads it too.
 HOSTS = Path("/etc/hosts")
 TRUSTED = Path("/etc/docker/certs.d")
 TRUST_COMMAND = "`make trust-registry` as root"

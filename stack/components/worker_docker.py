@@ -54,7 +54,7 @@ class DockerSettings(Section):
         optional=True,
     )
     DOCKER_JOB_MEMORY: values.Memory = setting(
-        "2g", "Memory limit of one flow container; a run that exceeds it is killed.", "512m"
+        "2g", "Memory limit of one flow container; a run that exceeds it is killed (out of memory).", "512m"
     )
     DOCKER_JOB_CPUS: values.Cpus = setting("1", "Limit of processor cores of one flow container.", "0.5")
     DOCKER_GPUS: values.Switch = setting(

@@ -25,7 +25,7 @@ class PodmanSettings(Section):
     PODMAN_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at the same time.", "4")
     PODMAN_SOCKET: values.MountedPath = setting(
         "",
-        "Socket of this machine's own Podman, rootful or rootless; the component must run on that Podman too "
+        "Socket of this machine's own Podman, rootful or rootless; the component must then run on that Podman too "
         "(worker-podman/README.md). Empty: Podman runs in a container beside the workers.",
         "/run/podman/podman.sock",
         optional=True,

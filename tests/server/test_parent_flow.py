@@ -100,7 +100,7 @@ def test_a_step_that_crashes_and_is_brought_back_goes_on(laboratory: Laboratory)
     run = laboratory.start(step("dies-once", dies=1), step("after-it"))
     try:
         child = run.child("1")
-        # A crash is reported twice, by the run's own process and by its worker; the second may come after the run is back.
+        # Two reports of a crash: by the run's own process and by its worker; the second may come after the run is back.
         while len(laboratory.said("dies-once")) < 2:
             child.becomes("Crashed")
             child.set_state("SCHEDULED", "AwaitingRetry")

@@ -105,7 +105,7 @@ def _options(folder: str, known_hosts: str) -> list[str]:
 
 
 def _identity(key: str, folder: str) -> list[str]:
-    """A copy of the key that only this user may read: ssh refuses one that others may read, such as most mounted files."""
+    """A copy of the key that only this user may read: ssh refuses one that others may read."""
     if not key:
         return []
     copy = Path(folder, "key")
