@@ -2,8 +2,8 @@
 
 `prefect worker start` exits within seconds of a SIGTERM, which it treats as a SIGINT (3.9.1:
 `setup_signal_handlers_worker` in utilities/processutils). Its runs are processes below it, so they die with it and have
-to begin again. This one takes no more runs after the signal and exits when the last of those it has is over; whoever
-stops it decides how long to wait before a SIGKILL.
+to begin again. This one takes no more runs after the signal and exits when the last of its runs has ended; the
+program that stops it decides how long to wait before a SIGKILL.
 """
 
 import argparse
@@ -28,7 +28,7 @@ warnings.filterwarnings("ignore", message="Type 'DrainingProcessWorker'")
 
 
 class DrainingProcessWorker(ProcessWorker):
-    """A process worker that can be told to take no more runs; made with a `limit`, by which it knows those it has."""
+    """A process worker that can stop taking runs. It must have a `limit`, whose slots tell how many runs it has."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,7 +7,7 @@ Importing Prefect takes as long as PostgreSQL takes to make a new database. So t
 runs in this process and not by `prefect server database upgrade`, which would import it afterwards.
 """
 
-# ruff: noqa: E402  # what stands before the imports is for their sake
+# ruff: noqa: E402  # the statements before the imports must run first
 
 import asyncio
 import gc
@@ -47,8 +47,8 @@ def connect() -> None:
 
 
 def wait() -> None:
-    """Returns once both take connections; tells each reason why they do not when it comes up."""
-    told = ""
+    """Returns once both accept connections; prints each new reason why they do not."""
+    last_reason = ""
     while True:
         try:
             connect()
@@ -57,14 +57,14 @@ def wait() -> None:
             sys.exit(f"PostgreSQL refuses this site: {error}; {ADVICE}")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             reason = str(error) or type(error).__name__
-        if reason != told:
+        if reason != last_reason:
             print(f"waiting: {reason}", flush=True)
-        told = reason
+        last_reason = reason
         time.sleep(PAUSE_SECONDS)
 
 
 async def upgrade() -> None:
-    """As the server does at its own start where nobody else migrates."""
+    """As the server does when it starts without this script."""
     await provide_database_interface().create_db()
 
 

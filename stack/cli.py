@@ -38,7 +38,7 @@ def main(given: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `render.py --diff | head`: nobody reads what is still to be flushed at exit
+    except BrokenPipeError:  # `render.py --diff | head`: nothing reads what would be flushed at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
     except OSError as error:

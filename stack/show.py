@@ -16,7 +16,7 @@ ALL_OF_THEM = "`python render.py show` lists all settings"
 
 
 class Row(NamedTuple):
-    """A setting as it is printed; `origin` says who chose the value: the file, nobody, or the next render."""
+    """A setting as it is printed; `origin` is where the value comes from: the file, the default, or the next render."""
 
     key: str
     origin: str

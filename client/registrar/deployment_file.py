@@ -75,7 +75,7 @@ class ConcurrencyLimit(Section):
 
     @property
     def options(self) -> dict[str, Any] | None:
-        """All but the limit itself, or None where nothing is said."""
+        """All but the limit itself, or None if nothing else is set."""
         return self.model_dump(exclude={"limit"}, exclude_none=True) or None
 
 

@@ -1,6 +1,6 @@
 """Entry points of the bundle's own flows that have moved.
 
-A run that was made before the move, or a deployment that nobody registered again, still names the old file. So a
+A run that was made before the move, or a deployment that was not registered again, still names the old file. So a
 redirect is published at the old place. The bucket keeps old versions of the code, which have the old file alone:
 there a redirect is added at the new place.
 """

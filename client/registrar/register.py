@@ -87,7 +87,7 @@ def fault_lines(function: Callable[[Item], object], item: Item) -> Iterable[str]
 
 
 def twice(key: str, names: list[str]) -> Iterator[str]:
-    """A name may stand once."""
+    """A name may appear once."""
     yield from (f"{key}: {name!r} appears twice" for name in names if names.count(name) > 1)
 
 

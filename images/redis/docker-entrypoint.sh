@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts Redis as the user redis, whoever starts the container.
+# Starts Redis as the user redis, also if root starts the container.
 #
 # The contract of the public image: a first argument that is an option or a *.conf file belongs to the server; any
 # other command is run as it is.

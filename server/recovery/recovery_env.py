@@ -14,13 +14,13 @@ from site_service.rest import RestEnv, read_rest_env
 
 @dataclass(frozen=True)
 class Patience:
-    """How long nothing is heard before something is taken for dead.
+    """How long something may be silent before it counts as dead.
 
     A run is given `beats` times the seconds between two heartbeats that its pool asks for, `beats_alone` times where
     its worker is gone. A worker is given two of its own reports and `worker`. A run in Pending that no worker has named
     as its own is given `unnamed`; one that a worker has, `start`, also where that worker is gone: its container may be
-    on the way. Nobody can be heard where the recovery's own pulse does not come back within `pulse`. A run that crashed
-    twice waits `pause` before its next start, and six times as long after each further crash.
+    on the way. Missing heartbeats mean nothing if the recovery's own pulse does not come back within `pulse`. A run
+    that crashed twice waits `pause` before its next start, and six times as long after each further crash.
     """
 
     beats: float = 2.5

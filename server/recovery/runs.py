@@ -1,4 +1,4 @@
-"""Flow runs, and the states that they went through, as the API tells of them."""
+"""Flow runs and their past states, from the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """A flow run, `due` since then. Without a `deployment` nobody can start it but its caller. `pool` and `worker` are
+    """A flow run, `due` since then. Without a `deployment` only its caller can start it. `pool` and `worker` are
     empty where none took it; `worker` may be the one of an earlier attempt until the state is called Submitting."""
 
     id: str

@@ -1,4 +1,4 @@
-"""What becomes of a run: pure decisions on what was seen of it."""
+"""What becomes of a run: pure decisions from its observations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAUSES_GROW, LONGEST_PAUSE = 6, timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen of a run. `silence` is the seconds since its last heartbeat, or since it was first looked at in its
+    """Observations of a run. `silence` is the seconds since its last heartbeat, or since it was first looked at in its
     state where there was none; `heard`: there was one. `worker_gone`: its worker reports no more."""
 
     silence: float
@@ -74,8 +74,8 @@ def lost_before_running(run: Run, observed: Observation, patience: Patience) -> 
 def after_crash(run: Run, history: Sequence[State], max_retries: int, patience: Patience) -> Retry | GiveUp | None:
     """What becomes of a crashed run; None where that has been said, or nothing can be done.
 
-    Its crashes are counted, and not its starts: a container that dies before the flow begins is no start, and would be
-    tried for ever.
+    Its crashes are counted, and not its starts: a container that dies before the flow begins does not count as a start,
+    and would be retried for ever.
     """
     if not run.deployment or not max_retries or _is_given_up(run.state.message):
         return None

@@ -35,14 +35,14 @@ class Watch:
         self._server, self._heartbeats, self._workers = server, heartbeats, workers
         self._retries, self._patience = env.max_crash_retries, env.patience
         self._clock, self._memory, self._looked = clock, Memory(), clock()
-        self._settled: set[str] = set()  # ids of states Crashed of which nothing more is to be said
+        self._settled: set[str] = set()  # ids of states Crashed that need no more messages
         self._log = logging.getLogger("recovery")
 
     def once(self) -> None:
         try:
             self._notice()
         except ServiceError:
-            self._memory.forget()  # nobody could have been heard
+            self._memory.forget()  # no heartbeat could have arrived
             raise
         self._bring_back()
 
@@ -68,7 +68,7 @@ class Watch:
         self._memory.keep({thing for run in runs for thing in _things(run)})
 
     def _now(self) -> float:
-        """The time of this look. One that comes late was kept waiting, as those may have been who are to be heard."""
+        """The time of this look. If a look is late, heartbeats may be late for the same reason."""
         now = self._clock()
         if now - self._looked > self._patience.pulse.total_seconds():
             self._memory.forget()

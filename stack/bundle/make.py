@@ -75,7 +75,7 @@ def _say_what(site: Site, target: Path, seconds: float) -> None:
     for line in files.left_out(site):
         print(line)
     print(f"{target}: {size(target.stat().st_size)} after {seconds:.0f} s, sha256 {digest}")
-    print("it contains .env with every secret of the site: whoever can read it controls the site (its mode is 0600)")
+    print("it contains .env with every secret of the site: anyone who can read it controls the site (its mode is 0600)")
     print(f"on the other machine: tar xzf {target.name} {LOADER} && python3 {LOADER} {target.name}")
 
 

@@ -54,13 +54,13 @@ def an_api_is_reached(settings: Settings) -> Iterator[Fault]:
 def published_ports_differ(settings: Settings) -> Iterator[Fault]:
     here = [component.published for component in chosen(settings) if component.published]
     taken = {getattr(settings, f"{name}_PORT") for name in here}
-    told: set[str] = set()
+    reported: set[str] = set()
     for first, second in combinations(here, 2):
         binds = {getattr(settings, f"{name}_BIND") for name in (first, second)}
         ports = {getattr(settings, f"{name}_PORT") for name in (first, second)}
         meet = len(binds) == 1 or any(ip_address(bind).is_unspecified for bind in binds)
-        if meet and len(ports) == 1 and second not in told:
-            told.add(second)
+        if meet and len(ports) == 1 and second not in reported:
+            reported.add(second)
             port = ports.pop()
             reason = f"port {port} is used twice: {first}_PORT has it"
             instead = next(each for each in range(int(_port_behind(port)), 65536) if each not in taken)

@@ -1,4 +1,4 @@
-"""`python -m stack.components` writes `.env.example` and `docs/settings.md` anew."""
+"""`python -m stack.components` rewrites `.env.example` and `docs/settings.md`."""
 
 from stack.components.all import SETTINGS
 from stack.core.repo import REPO

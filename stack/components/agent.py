@@ -12,7 +12,7 @@ from stack.load import pem, textfile
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
-# What AGENT_POOLS may name: the pools whose runs are processes, each with workers of its own.
+# What AGENT_POOLS may name: the pools whose runs are processes; each has its own workers.
 POOLS = tuple(processworkers.KINDS)
 WORKER_PORTS = ("COMPONENTS", "AGENT_POOLS", "AGENT_HEALTH_PORT", *(f"{name.upper()}_REPLICAS" for name in POOLS))
 
@@ -22,29 +22,29 @@ class AgentSettings(Section):
 
     AGENT_POOLS: Annotated[list[str], values.some_of("pool", POOLS)] = setting(
         ["agent"],
-        "Which process workers the site has, each kind with a pool and deployments of its own, separated by spaces: "
+        "Kinds of process workers of the site, separated by spaces; each has its own pool and deployments: "
         "agent (your flows), parent (chains of steps), conda (scripts in environments), slurm (jobs on a cluster).",
         "agent parent conda slurm",
     )
-    AGENT_POOL: values.PoolName = setting("agent_pool", "Work pool that the process workers serve.", "agent_pool")
+    AGENT_POOL: values.PoolName = setting("agent_pool", "Work pool of the process workers.", "agent_pool")
     AGENT_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
-    AGENT_LIMIT: values.Count = setting(4, "Runs that one worker takes at a time.", "4")
+    AGENT_LIMIT: values.Count = setting(4, "Runs that one worker executes at the same time.", "4")
     AGENT_QUERY_SECONDS: Annotated[int, values.whole_number(1, 300, "this")] = setting(
-        2, "Seconds between two questions of a worker for new runs.", "2"
+        2, "Seconds between a worker's requests for new runs.", "2"
     )
     AGENT_STOP_SECONDS: Annotated[int, values.whole_number(1, 86400, "this")] = setting(
-        60, "Seconds that a stopping worker gives its runs to end.", "600"
+        60, "Seconds that a stopping worker waits for its runs to end.", "600"
     )
     AGENT_HEALTH_PORT: values.Port = setting(
         8080,
-        "Port of a worker's health check: inside its container, where nothing else sees it; where workers run as "
-        "processes, on loopback from this number on, one each.",
+        "Port of a worker's health check, inside its container. If workers run as processes, each takes a port of "
+        "127.0.0.1, counted from this one.",
         "8080",
     )
     AGENT_IMAGE: values.Image = setting(
         "",
-        "Image of workers and registrar, where your flows need packages that the image of this bundle has not; "
-        "build it FROM that one (agent/README.md).",
+        "Image of workers and registrar, if your flows need packages that the bundle's image lacks; "
+        "build it FROM that image (agent/README.md). Empty: the bundle's image.",
         "registry.example.org/flows:1.4.2",
         optional=True,
     )
@@ -56,10 +56,10 @@ class ParentSettings(Section):
     PARENT_POOL: values.PoolName = setting("parent_pool", "Work pool of the parent flow's runs.", "parent_pool")
     PARENT_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale parent=N wins.", "2")
     PARENT_LIMIT: values.Count = setting(
-        8, "Runs that one worker takes at a time. Each waits for its steps, and does little else.", "20"
+        8, "Runs that one worker executes at the same time. A run mostly waits for its steps.", "20"
     )
     PARENT_HPC_TYPE: values.AnyText = setting(
-        "als", "Where steps run that name no hpc_type: one of PARENT_SITES, or conda, slurm, docker, podman.", "nersc"
+        "als", "hpc_type of steps without one: a name in PARENT_SITES, or conda, slurm, docker, podman.", "nersc"
     )
     PARENT_SITES: values.ByName = setting(
         {"nersc": "slurm", "nsls-ii": "podman", "als": "docker"},
@@ -68,19 +68,19 @@ class ParentSettings(Section):
     )
     PARENT_CATALOGUE: values.AnyPath = setting(
         "catalogue.yml",
-        "File with the algorithms that steps name, absolute or beside this file (client/README.md, "
-        "catalogue.example.yml). Where the default one is not there, the example holds.",
+        "File with the algorithms that steps name, absolute or relative to the folder of .env (client/README.md). "
+        "If the default file does not exist, catalogue.example.yml is used.",
         "als.catalogue.yml",
     )
     PARENT_VOLUMES: values.Words = setting(
         ["/srv/site/results:/app/results"],
-        "What the containers of steps mount, SOURCE:TARGET or SOURCE:TARGET:ro, separated by spaces: parts of "
-        "/srv/site/results and /srv/site/work, and folders of DOCKER_BIND_PATHS.",
+        "Mounts of step containers, SOURCE:TARGET or SOURCE:TARGET:ro, separated by spaces. A source is in "
+        "/srv/site/results, in /srv/site/work, or in a folder of DOCKER_BIND_PATHS.",
         "/srv/site/results:/app/results /srv/site/work:/scratch",
         optional=True,
     )
     PARENT_NETWORK: values.AnyText = setting(
-        "", "Network that the containers of steps join. Empty: the site's own.", "lab", optional=True
+        "", "Network of step containers. Empty: the site's network.", "lab", optional=True
     )
 
 
@@ -89,29 +89,29 @@ class CondaSettings(Section):
 
     CONDA_POOL: values.PoolName = setting("conda_pool", "Work pool of scripts in conda environments.", "conda_pool")
     CONDA_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale conda=N wins.", "2")
-    CONDA_LIMIT: values.Count = setting(2, "Scripts that one worker runs at a time.", "4")
+    CONDA_LIMIT: values.Count = setting(2, "Scripts that one worker runs at the same time.", "4")
     CONDA_EXE: values.Installation = setting(
         "",
-        "conda, mamba or micromamba of this machine, with environments in envs/ of the folder above its own; that "
-        "folder is mounted into the worker, at the same path. Empty: the one on the worker's PATH.",
+        "Path of conda, mamba or micromamba on this machine, ROOT/bin/NAME, with the environments in ROOT/envs. "
+        "The worker mounts ROOT at the same path. Empty: the one on the worker's PATH.",
         "/opt/miniforge3/bin/conda",
         optional=True,
     )
     CONDA_IMAGE: values.Image = setting(
         "",
-        "Image of the worker with conda and environments in it (agent/README.md). Empty: that of all process workers.",
+        "Worker image with conda and its environments (agent/README.md). Empty: the image of all process workers.",
         "registry.example.org/flows-conda:1.0.0",
         optional=True,
     )
     CONDA_ALGORITHMS: values.MountedPath = setting(
         "",
-        "Folder of this machine that has a folder for each algorithm. Empty: client/algorithms.",
+        "Folder of this machine with a subfolder for each algorithm. Empty: client/algorithms.",
         "/srv/algorithms",
         optional=True,
     )
     CONDA_ENVIRONMENTS: values.ByName = setting(
         {},
-        "Environments with other names here than in the catalogue, ALGORITHM=ENVIRONMENT, separated by commas.",
+        "Environments whose names here differ from the catalogue: ALGORITHM=ENVIRONMENT, separated by commas.",
         "pca=mlex_dimension_reduction_pca",
         optional=True,
     )
@@ -122,17 +122,17 @@ class SlurmSettings(Section):
 
     SLURM_POOL: values.PoolName = setting("slurm_pool", "Work pool of jobs on a cluster.", "slurm_pool")
     SLURM_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale slurm=N wins.", "2")
-    SLURM_LIMIT: values.Count = setting(20, "Jobs that one worker follows at a time.", "50")
+    SLURM_LIMIT: values.Count = setting(20, "Jobs that one worker follows at the same time.", "50")
     SLURM_HOST: values.AnyText = setting(
         "",
-        "Login node, USER@HOST or USER@HOST:PORT. Empty: Slurm's commands where the worker runs.",
+        "Login node, USER@HOST or USER@HOST:PORT. Empty: the worker runs Slurm's commands itself, without SSH.",
         "svc-lab@login.example.org",
         optional=True,
     )
     SLURM_SSH_KEY: values.FilePath = setting(
         "",
-        "Private key for it, without a passphrase; the worker gets it as a secret file. Empty: what the worker's "
-        "user has.",
+        "Private key for the login node, without a passphrase; the worker gets it as a secret file. Empty: the keys "
+        "of the worker's user.",
         "/etc/site/slurm_ed25519",
         optional=True,
     )
@@ -144,13 +144,13 @@ class SlurmSettings(Section):
     )
     SLURM_IMAGE: values.Image = setting(
         "",
-        "Image of the worker with Slurm's own commands, where there is no login node. Empty: that of all process "
-        "workers, which has ssh.",
+        "Worker image that contains Slurm's commands, for use without a login node. Empty: the image of all process "
+        "workers, which contains ssh.",
         "registry.example.org/slurm-client:1.0.0",
         optional=True,
     )
     SLURM_ALGORITHMS: values.FilePath = setting(
-        "/srv/site/algorithms", "Folder that has a folder for each algorithm.", "/global/common/lab/algorithms"
+        "/srv/site/algorithms", "Folder with a subfolder for each algorithm.", "/global/common/lab/algorithms"
     )
     SLURM_WORK_DIR: values.AnyText = setting(
         "",
@@ -160,18 +160,23 @@ class SlurmSettings(Section):
     )
     SLURM_NODES: values.Count = setting(1, "Nodes of a job.", "2")
     SLURM_PARTITIONS: values.Words = setting(
-        [], "Partitions, separated by spaces; Slurm takes the one that can begin first.", "debug regular", optional=True
+        [],
+        "Partitions, separated by spaces; Slurm uses the one that can start the job first.",
+        "debug regular",
+        optional=True,
     )
-    SLURM_RESERVATIONS: values.Words = setting([], "Reservations, likewise.", "beamtime_1 beamtime_2", optional=True)
+    SLURM_RESERVATIONS: values.Words = setting(
+        [], "Reservations, separated by spaces.", "beamtime_1 beamtime_2", optional=True
+    )
     SLURM_MAX_TIME: values.AnyText = setting("1:00:00", "Time limit of a job.", "2-12:00:00")
     SLURM_OPTIONS: values.Options = setting(
-        [], "More options of sbatch, separated by spaces.", "--account=m1234 --qos=regular", optional=True
+        [], "Additional options of sbatch, separated by spaces.", "--account=m1234 --qos=regular", optional=True
     )
     SLURM_PROLOGUE: values.AnyText = setting(
-        "", "Shell commands that a job begins with.", "module load conda", optional=True
+        "", "Shell commands that run at the start of a job.", "module load conda", optional=True
     )
     SLURM_POLL_SECONDS: Annotated[int, values.whole_number(1, 3600, "this")] = setting(
-        5, "Seconds between two looks at a job.", "10"
+        5, "Seconds between two checks of a job.", "10"
     )
 
 
@@ -179,14 +184,14 @@ def every_worker_has_a_port(settings: Settings) -> Iterator[Fault]:
     workers = ports(settings)
     if workers and workers[-1] > 65535:
         yield Fault(
-            "AGENT_HEALTH_PORT", f"{len(workers)} workers take ports up to {workers[-1]}, and 65535 is the last"
+            "AGENT_HEALTH_PORT", f"{len(workers)} workers need ports up to {workers[-1]}, and 65535 is the last"
         )
 
 
 def a_key_is_for_a_host(settings: Settings) -> Iterator[Fault]:
     for key in ("SLURM_SSH_KEY", "SLURM_KNOWN_HOSTS"):
         if getattr(settings, key) and not settings.SLURM_HOST:
-            reason = "SLURM_HOST is empty, so nobody logs in; name the login node there, or leave it out"
+            reason = "SLURM_HOST is empty, so this file is not used; set SLURM_HOST to the login node, or leave it out"
             yield Fault(key, reason, instead="")
 
 
@@ -215,30 +220,30 @@ def workers(settings: Settings) -> list[processworkers.ProcessWorkers]:
 
 
 def here(settings: Settings) -> list[processworkers.ProcessWorkers]:
-    """Those that run on this machine."""
+    """The process workers that run on this machine."""
     return workers(settings) if AGENT.is_in(settings) else []
 
 
 def ports(settings: Settings) -> range:
-    """What the health checks of workers that run as processes listen on."""
+    """The ports of the health checks of workers that run as processes."""
     first = settings.AGENT_HEALTH_PORT
     return range(first, first + sum(each.replicas for each in here(settings)))
 
 
 def files_for_ssh(settings: Settings) -> dict[str, str]:
-    """What workers log in with on a cluster, copied from files of the user's."""
+    """The files with which workers log in to a cluster, copied from the user's files."""
     secrets = {secret.name: Path(secret.origin) for each in here(settings) for secret in each.secrets}
     return {name: textfile.read(path, "file for SSH", "in .env") for name, path in secrets.items()}
 
 
 def sources(settings: Settings) -> list[str]:
-    """What the workers read of this repository, beside what every process worker reads."""
+    """The paths in this repository that only these workers read."""
     algorithms = processworkers.ALGORITHMS
     return [given.path for each in here(settings) for given in each.files if given.path == algorithms]
 
 
 def run_environment(settings: Settings) -> dict[str, str]:
-    """What every run of a process worker has in its environment."""
+    """Environment variables of every run of a process worker."""
     return heartbeats.RUN_ENVIRONMENT | storage.run_environment(settings)
 
 

@@ -14,7 +14,7 @@ from stack.components.worker_docker import WORKER_DOCKER
 from stack.components.worker_podman import WORKER_PODMAN
 from stack.settings.settings import Catalogue, Settings
 
-# In the order of starting: the API first, the registrar last. The first that a machine runs owns the site's network.
+# In starting order: the API first, the registrar last. The first that a machine runs owns the site's network.
 ALL: tuple[Component, ...] = (
     SERVER,
     REGISTRY,
@@ -29,9 +29,9 @@ KNOWN: tuple[str, ...] = tuple(component.name for component in ALL)
 SITE = part(KNOWN)
 PARTS: tuple[Part, ...] = (SITE, *ALL, KUBERNETES)
 
-# The components that run flows, in the order in which the first of them owns what they share.
+# The components that run flows; the first that a machine runs owns the volumes that they share.
 WORKERS: tuple[Component, ...] = tuple(component for component in ALL if component.runs_flows)
-# Those of them that make a container for each run.
+# The components among them that create a container for each run.
 CONTAINER_WORKERS: tuple[Component, ...] = tuple(component for component in WORKERS if component.docker_workers)
 
 SETTINGS = Catalogue(section for each in PARTS for section in each.sections)
@@ -44,7 +44,7 @@ def chosen(settings: Settings) -> tuple[Component, ...]:
 
 
 def docker_workers(settings: Settings) -> dict[str, DockerWorkers]:
-    """The workers that make containers, by the name of their component, whether this machine runs them or not."""
+    """The workers that create containers, by the name of their component, also those that this machine does not run."""
     return {each.name: each.docker_workers(settings) for each in CONTAINER_WORKERS if each.docker_workers}
 
 
@@ -54,12 +54,12 @@ def running(settings: Settings) -> set[str]:
 
 
 def network_owner(settings: Settings) -> str:
-    """The component that makes the site's network; to the others it is external."""
+    """The component that creates the site's network; for the others it is external."""
     return _first(ALL, settings)
 
 
 def volumes_owner(settings: Settings) -> str:
-    """The component that makes the volumes of code and results."""
+    """The component that creates the volumes of code and results."""
     return _first((*WORKERS, CLIENT), settings)
 
 
@@ -68,7 +68,7 @@ def running_docker_workers(settings: Settings) -> list[DockerWorkers]:
 
 
 def deployment_files(settings: Settings) -> list[str]:
-    """What the registrar registers, beside files of the user's."""
+    """The files that the registrar registers, in addition to the user's."""
     return ["prefect.yaml", *(f"prefect-{each.kind}.yaml" for each in running_docker_workers(settings))]
 
 

@@ -15,20 +15,20 @@ class ClientSettings(Section):
 
     CLIENT_STORAGE: Annotated[str, values.one_of("volume", "s3", "image")] = setting(
         "volume",
-        "Where flow code and results are kept: volume (of this engine), s3 (a bucket), or image (the code of Docker "
-        "deployments in their image, the rest on the volume).",
+        "Storage of flow code and results: volume (on this engine), s3 (a bucket), or image (the code of Docker "
+        "deployments is in their image, the rest on the volume).",
         "s3",
     )
     CLIENT_CONCURRENCY_LIMITS: values.Limits = setting(
         {"weather-stations": 4},
-        "Global concurrency limits that registration makes, NAME=SLOTS, separated by commas.",
+        "Global concurrency limits that registration creates: NAME=SLOTS, separated by commas.",
         "weather-stations=4,licences=2",
         optional=True,
     )
     CLIENT_SCHEDULES: values.AnyPath = setting(
         "schedules.yml",
-        "File with the schedules of deployments, absolute or beside this file (client/README.md, "
-        "schedules.example.yml). The default one need not be there.",
+        "File with the schedules of deployments, absolute or relative to the folder of .env (client/README.md, "
+        "schedules.example.yml). The default file is optional.",
         "als.schedules.yml",
     )
     CLIENT_WAIT_SECONDS: Annotated[int, values.whole_number(1, 3600, "this")] = setting(
@@ -37,7 +37,7 @@ class ClientSettings(Section):
 
 
 def secrets(settings: Settings) -> Secrets:
-    """The registrar makes blocks of the passwords: workers and flows ask the API for them."""
+    """The registrar stores the passwords in blocks; workers and flows get them from the API."""
     password = {"REGISTRY_PASSWORD": settings.REGISTRY_PASSWORD} if registry.has_login(settings) else {}
     key = {"STORAGE_SECRET_KEY": settings.STORAGE_SECRET_KEY} if storage.is_bucket(settings) else {}
     return Secrets(login(settings) | password | key)

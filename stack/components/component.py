@@ -27,9 +27,9 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Secrets:
-    """The secret files of a component, each called like the variable that it becomes in a container.
+    """The secret files of a component. Each has the name of the variable that it becomes in a container.
 
-    `texts` are contents, `htpasswd` users with their passwords for a file of that name.
+    `texts` maps file names to contents; `htpasswd` maps users to passwords, for a file of that name.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -55,8 +55,8 @@ def _nobody(_: Settings, __: Machine) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Settings that belong together, the rules between them, and `seen`: functions of the settings whose results
-    templates see as attributes of `noun`."""
+    """Settings that belong together, the rules between them, and `seen`: functions of the settings. Templates see
+    their results as attributes of `noun`."""
 
     noun: str
     sections: tuple[type[Section], ...] = ()
@@ -69,17 +69,17 @@ class Component(Part):
     """What a name in COMPONENTS selects.
 
     `folder` holds its files in the repo and in the output; `images` are those that its services run in; `sources` are
-    the paths, relative to the repo, that its containers read and a site elsewhere needs a copy of. `templates` are its
-    rendered files in the folder but the Compose file, without the variant in their names; `services` are the names that
-    its services have on the networks of a site.
-    `sample` is the deployment that `up` runs once to show that the component works.
+    the paths, relative to the repo, that its containers read; a site in another folder gets a copy of them. `templates`
+    are its rendered files in the folder, except the Compose file, without the variant in their names; `services` are
+    the names of its services on the networks of a site.
+    `up` runs the deployment `sample` once to show that the component works.
     Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
-    `calls_api` is false for one that works without Prefect. `runs_flows`: it has the volumes of code and results.
-    `published` begins the settings ..._BIND and ..._PORT of a port of this machine, empty where there is none.
-    `docker_workers` describes workers that make a container for each run, where it has such.
-    `made` are its settings that are made once when they are empty, with their forms.
-    `findings` is what `doctor` asks of it, on every machine of the site. `port_user` names what uses its published port
-    now, if that belongs to the site; empty for a free port and for a stranger.
+    `calls_api` is false if it works without Prefect. `runs_flows` is true if it mounts the volumes of code and results.
+    `published` is the prefix of the settings ..._BIND and ..._PORT of its port on this machine; empty without a port.
+    `docker_workers` describes its workers that make a container for each run, if it has any.
+    `made` lists settings that are generated once if they are empty, with their forms.
+    `findings` are the checks that `doctor` runs for it, on every machine of the site. `port_user` names what uses its
+    published port now, if that belongs to the site; empty for a free port and for a foreign program.
     """
 
     name: str = ""
@@ -104,11 +104,11 @@ class Component(Part):
         return self.name in settings.COMPONENTS
 
     def project(self, site: str) -> str:
-        """The Compose project: `down` in one folder cannot touch another, and two sites share an engine."""
+        """The Compose project, one per site and component: `down` removes no other, and sites can share an engine."""
         return f"{site}-{self.name}"
 
     def file(self, name: str) -> str:
-        """What the component calls its file of this name in the folder, which may be another component's too."""
+        """The component's name for this file; the variant in it keeps two components in one folder apart."""
         stem, dot, suffix = name.rpartition(".")
         return f"{stem}.{self.variant}{dot}{suffix}" if self.variant else name
 
@@ -130,7 +130,7 @@ class Component(Part):
 
 
 def compose_words(component: Component, *arguments: str) -> list[str]:
-    """The words of a `docker` command for the component's Compose project, to be run in its folder."""
+    """The words of a `docker` command for the component's Compose project; run it in the component's folder."""
     return ["compose", "--progress", "quiet", *_file_option(component), *arguments]
 
 

@@ -1,4 +1,4 @@
-"""Components whose workers make containers: one description for each engine, from which all their files come."""
+"""Components whose workers create containers: one description for each engine; all their files follow from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ from stack.settings.settings import Settings
 if TYPE_CHECKING:
     from stack.core.docker import Result
 
-LAUNCHER = "launcher"  # the socket of those who start containers beside their own
+LAUNCHER = "launcher"  # the socket for containers that start others
 SHARED = (CODE, RESULTS, WORK, LAUNCHER)
-FOR_READING = (CODE, LAUNCHER)  # else another socket could be put where other runs look for theirs
+FOR_READING = (CODE, LAUNCHER)  # otherwise a run could replace the socket that other runs use
 PREFECT_USER = "1000:1000"
 LOGIN_SECONDS = 30
-# Keeps a login in a folder that is removed afterwards, as Docker and as Podman look for it.
+# Keeps a login in a folder that is removed afterwards; Docker reads the first variable, Podman the second.
 APART = 'd=$(mktemp -d); DOCKER_CONFIG=$d REGISTRY_AUTH_FILE=$d/auth.json "$@"; s=$?; rm -r "$d"; exit $s'
-# What their containers read of this repository.
+# The paths in this repository that their containers read.
 SOURCES = (
     *FLOW_SOURCES,
     *JOB_IMAGES,
@@ -36,15 +36,15 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class DockerWorkers:
-    """Workers of one component, the engine that they make containers on, and what these may be.
+    """Workers of one component, the engine on which they create containers, and the options of these.
 
-    `kind` is in the names of its files and deployments, `engine` says in words where containers run, `image` is the
-    worker's. `socket` is the engine's, as a mount SOURCE:TARGET of the proxy, or of every role where
-    `proxied` is false; empty for one that is asked over TLS. `address` is where the proxy then finds it.
-    `nested` is the service of this component that holds the engine, empty for the machine's own, and `client` the
-    command that asks the engine there. `sources` is what the engine mounts for each of SHARED: the name of a volume, or
-    a path where it runs. `network` is the one that containers join, `api_url` where they find the API, `user` who they
-    are by default.
+    `kind` is in the names of its files and deployments, `engine` describes in words where containers run, `image` is
+    the worker's image. `socket` is the engine's socket, as a mount SOURCE:TARGET of the proxy, or of every role if
+    `proxied` is false; empty if the engine uses TLS. `address` is the engine's address for the proxy.
+    `nested` is the service of this component that runs the engine, empty for the machine's own, and `client` the
+    command for the engine there. `sources` is what the engine mounts for each of SHARED: the name of a volume, or a
+    path on the engine's machine. `network` is the network of the containers, `api_url` their URL of the API, `user`
+    their default user.
     """
 
     component: Component
@@ -70,15 +70,15 @@ class DockerWorkers:
     bind_paths: list[str] = field(default_factory=list)
 
     def mounts(self, *names: str) -> list[str]:
-        """Those of these names, or what every flow container has: SOURCE:TARGET or SOURCE:TARGET:ro."""
+        """The mounts with these names, or those of every flow container: SOURCE:TARGET or SOURCE:TARGET:ro."""
         return [f"{self.sources[name]}:{HOME}/{name}{_mode(name)}" for name in names or (CODE, RESULTS, WORK)]
 
     def volumes(self, *names: str) -> str:
-        """Those of these names that the engine knows as volumes, in the form of the proxy's settings."""
+        """The mounts with these names that are volumes of the engine, in the format of the proxy's settings."""
         return ",".join(one for one in self._mountable(names) if not one.startswith("/"))
 
     def paths(self, *names: str) -> str:
-        """Those that it knows as paths, and the folders that the site allows."""
+        """The mounts with these names that are paths of the engine, and the folders that the settings allow."""
         own = [one for one in self._mountable(names) if one.startswith("/")]
         return ",".join([*own, *self.bind_paths])
 
@@ -86,8 +86,8 @@ class DockerWorkers:
         return [self.sources[name] + _mode(name) for name in names]
 
     def inside(self) -> list[str]:
-        """Where a nested engine has the volumes of the site, VOLUME:PATH: it knows them as paths, and so does whoever
-        looks at paths in front of it."""
+        """The site's volumes in a nested engine's container, VOLUME:PATH. The engine sees only the paths, and so does
+        the proxy in front of it, which checks paths."""
         return [f"{name}:{self.sources[name]}" for name in SHARED] if self.nested else []
 
 
@@ -96,7 +96,7 @@ def _mode(name: str) -> str:
 
 
 def findings(workers: DockerWorkers, settings: Settings, machine: Machine) -> Iterator[Finding]:
-    """Whether the workers' own engine answers, and can log in to the registry."""
+    """Whether the workers' own engine answers and can log in to the registry."""
     if not workers.nested or not workers.component.is_in(settings) or machine.engine_fault is not None:
         return
     name = f"the engine of {workers.component.name}"
@@ -106,7 +106,7 @@ def findings(workers: DockerWorkers, settings: Settings, machine: Machine) -> It
     version = ask(workers, machine, "version", "--format", "{{.Server.Version}}")
     if not version.worked:
         logs = by_hand(workers.component, "logs", workers.nested)
-        yield Finding(FAIL, f"{name} does not answer ({version.reason})", f"{logs} says why")
+        yield Finding(FAIL, f"{name} does not answer ({version.reason})", f"{logs} shows why")
         return
     yield Finding(OK, f"{name} answers: {workers.client} {version.output.strip()}")
     if registry.has_login(settings):

@@ -1,3 +1,3 @@
-"""What of this repository every component with flows reads."""
+"""The paths in this repository that every component with flows reads."""
 
 FLOW_SOURCES = ("client/flows", "client/launchers", "client/registrar")

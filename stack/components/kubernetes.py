@@ -1,4 +1,4 @@
-"""kubernetes/: values for Prefect's Helm charts, from the settings that the Compose files are made of."""
+"""kubernetes/: values for Prefect's Helm charts, made from the same settings as the Compose files."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -24,31 +24,31 @@ class KubernetesSettings(Section):
     )
     KUBERNETES_IMAGE: values.Image = setting(
         "",
-        "Image of all pods, made FROM prefecthq/prefect of this version, with your flows and what they import. "
-        "Empty: that image itself.",
+        "Image of all pods, built FROM prefecthq/prefect of this version, with your flows and their packages. "
+        "Empty: prefecthq/prefect itself.",
         "registry.example.org/flows:3.9.1-1",
         optional=True,
     )
     KUBERNETES_DATABASE_HOST: values.HostOrAddress = setting(
-        "postgres", "The PostgreSQL server, as pods reach it.", "postgres.databases.svc.cluster.local"
+        "postgres", "Host of the PostgreSQL server, as pods reach it.", "postgres.databases.svc.cluster.local"
     )
     KUBERNETES_REDIS_HOST: values.HostOrAddress = setting(
-        "redis", "The Redis server, as pods reach it.", "redis.databases.svc.cluster.local"
+        "redis", "Host of the Redis server, as pods reach it.", "redis.databases.svc.cluster.local"
     )
 
 
 def kubernetes_has_charts(settings: Settings) -> Iterator[Fault]:
     if settings.KUBERNETES_VALUES and not any(component.is_in(settings) for component in VALUES):
         names = " and ".join(component.name for component in VALUES)
-        reason = f"there are charts for {names} alone; add one to COMPONENTS, or write false"
+        reason = f"there are charts only for {names}; add one to COMPONENTS, or write false"
         yield Fault("KUBERNETES_VALUES", reason, instead="false")
 
 
 def kubernetes_image_fits(settings: Settings) -> Iterator[Fault]:
-    """The charts put NAME:TAG together, and want the version at the beginning of the tag."""
+    """The charts join NAME:TAG, and require that the tag begins with the version."""
     tag = image(settings).rpartition(":")[2]
     if "@" in settings.KUBERNETES_IMAGE or not tag.startswith(settings.PREFECT_VERSION):
-        reason = f"Prefect's charts want a tag that begins with its version, {settings.PREFECT_VERSION}, and no digest"
+        reason = f"Prefect's charts need a tag that begins with its version, {settings.PREFECT_VERSION}, and no digest"
         yield Fault("KUBERNETES_IMAGE", reason)
 
 
@@ -64,7 +64,7 @@ def image(settings: Settings) -> str:
 
 
 def names(settings: Settings) -> dict[str, str]:
-    """What things are called in the cluster; all begin with the site's name, as on an engine."""
+    """Names in the cluster; all begin with the site's name, as on an engine."""
     repository, _, tag = image(settings).rpartition(":")
     parts = ("server", "worker", "login", "environment", "results")
     called = {part: f"{settings.SITE}-{part}" for part in parts}
@@ -76,7 +76,7 @@ def names(settings: Settings) -> dict[str, str]:
 
 
 def _login(settings: Settings) -> dict[str, str]:
-    """Under the key that the charts look for."""
+    """The login under the key that the charts read."""
     return (
         {"auth-string": settings.PREFECT_API_AUTH_STRING}
         if settings.SERVER_AUTH and settings.PREFECT_API_AUTH_STRING
@@ -85,7 +85,7 @@ def _login(settings: Settings) -> dict[str, str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The server's own: a key for the chart, and variables for its pods."""
+    """The server's secrets: a key for the chart, and variables for its pods."""
     if not has_postgres(settings):
         return {}
     password, host = quote(settings.SERVER_DATABASE_PASSWORD, safe=""), settings.KUBERNETES_DATABASE_HOST
@@ -95,14 +95,14 @@ def _environment(settings: Settings) -> dict[str, str]:
         "PREFECT_REDIS_MESSAGING_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         "PREFECT_SERVER_DOCKET_URL": redis_url(settings.SERVER_REDIS_PASSWORD, settings.KUBERNETES_REDIS_HOST),
-        # No secret. Some versions of the chart set it and others do not: a variable of the chart's own wins over one
-        # from a Secret, and would stand twice beside one from its values.
+        # Not a secret. Some versions of the chart set it and others do not. The chart's own variable wins over one from
+        # a Secret; one from the values would be a duplicate.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
     }
 
 
 def secrets(settings: Settings) -> dict[str, str]:
-    """What the charts look for in secrets of the cluster, each in a file of its name."""
+    """Contents of the cluster's secrets that the charts read, each in a file of its name."""
     return _login(settings) | (_environment(settings) if SERVER.is_in(settings) else {})
 
 

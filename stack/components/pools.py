@@ -1,4 +1,4 @@
-"""What the containers of a docker work pool are like, one description for each engine."""
+"""The default options of containers in a docker work pool, one description for each engine."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,15 +12,15 @@ from stack.settings.settings import Settings
 
 ENGINE_SOCKET = "unix:///run/engine/proxy.sock"
 NANO = 10**9
-COMMAND = "python -m run_flow"  # of images/prefect, and so of every image made from it
+COMMAND = "python -m run_flow"  # it is in images/prefect, and so in every image made from that
 
 
 @dataclass(frozen=True)
 class Pool:
     """The defaults of a pool's flow containers.
 
-    `credentials` refers to the block with the login for pulls. `launcher` is what a container that starts others has
-    besides, `direct_volumes` all that one mounts whose image holds its code.
+    `credentials` refers to the block with the login for pulls. `launcher` holds the additional options of a container
+    that starts others, `direct_volumes` the only mounts of one whose image contains its code.
     """
 
     name: str
@@ -62,35 +62,35 @@ def of(workers: DockerWorkers, settings: Settings, flows_image: str, jobs: dict[
 
 
 def _deployments(workers: DockerWorkers, settings: Settings) -> list[Deployment]:
-    """The flows that the pool is for; those that have an `image` find their code in it."""
+    """The bundled deployments of the pool; those with an `image` have their code in it."""
     kind = workers.kind
     weather = "weather" if settings.CLIENT_STORAGE == "image" else ""
     return [
         Deployment(
             f"weather_{kind}",
             "flows/weather.py:weather",
-            "The weather flow, each run in a container of its own.",
+            "The weather flow, each run in its own container.",
             tag="sample",
             image=weather,
         ),
         Deployment(
             f"weather_image_{kind}",
             "flows/weather.py:weather",
-            "The weather flow from an image of its own, which holds its code and its packages.",
+            "The weather flow from its own image, which contains its code and its packages.",
             tag="sample",
             image="weather",
         ),
         Deployment(
             f"flights_image_{kind}",
             "flows/flights.py:flights",
-            "The flights, a sub-flow for each month, from an image of its own, which holds its code and its packages.",
+            "The flights, a sub-flow for each month, from their own image, which contains code and packages.",
             tag="sample",
             image="flights",
         ),
         Deployment(
             f"launch_{kind}",
             "launchers/containers/docker_flows.py:launch_docker",
-            "Runs the container of an algorithm beside the flow's own; without parameters, of a small one.",
+            "Runs the container of an algorithm beside the flow's own; by default that of a small sample algorithm.",
             launches=True,
         ),
     ]
@@ -113,7 +113,7 @@ def _environment(workers: DockerWorkers, settings: Settings) -> dict[str, str]:
 
 
 def _mounts(workers: DockerWorkers, settings: Settings) -> list[str]:
-    """Code from a bucket comes to stand where the volume with the code would be, and cannot where that is mounted."""
+    """Code from a bucket is put at the path of the code's volume, which therefore must not be mounted."""
     return workers.mounts(RESULTS, WORK) if storage.is_bucket(settings) else workers.mounts()
 
 
@@ -124,7 +124,7 @@ def _launcher(workers: DockerWorkers, settings: Settings, env: dict[str, str]) -
 
 
 def _algorithm(image: str) -> dict[str, Any]:
-    """The docker_params of a launch that is asked for nothing else: principal components of the data in the image."""
+    """The default docker_params of a launch: principal components of the data in the image."""
     name, _, tag = image.rpartition(":")
     volumes = [f"{HOME}/{RESULTS}:/app/results"]
     return {"image_name": name, "image_tag": tag, "command": "python /app/pca.py", "volumes": volumes}
@@ -139,5 +139,5 @@ def _proxied(workers: DockerWorkers, env: dict[str, str], mounts: list[str]) -> 
 
 
 def _raw(workers: DockerWorkers, env: dict[str, str], mounts: list[str]) -> dict[str, Any]:
-    """The socket itself is root on its machine; its group, which differs from host to host, is no protection."""
+    """The socket itself gives root rights on its machine; its group differs between hosts and does not protect it."""
     return {"env": env, "volumes": [*mounts, workers.socket], "user": "0:0"}

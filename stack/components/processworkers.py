@@ -1,4 +1,4 @@
-"""Process workers of agent/: one description for each pool, from which all their files come."""
+"""Process workers of agent/: one description for each pool; all their files follow from it."""
 
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -16,8 +16,9 @@ ALGORITHMS = "client/algorithms"
 
 @dataclass(frozen=True)
 class Given:
-    """A file or folder that a worker reads, whose place `variable` names: `path` below the site's folder or on this
-    machine, `target` in a container. A secret is a copy of `origin`."""
+    """A file or folder that a worker reads; `variable` names the variable with its path.
+
+    `path` is below the site's folder or on this machine, `target` in a container. A secret is a copy of `origin`."""
 
     variable: str
     path: str
@@ -26,27 +27,27 @@ class Given:
 
     @property
     def source(self) -> str:
-        """What a Compose file in agent/ mounts."""
+        """The source of the mount in the Compose file in agent/."""
         return self.path if PurePosixPath(self.path).is_absolute() else f"../{self.path}"
 
     @property
     def here(self) -> str:
-        """Where a process finds it, as supervisord reads it."""
+        """Its path for a process, in supervisord's format."""
         path = supervisord_value(self.path)
         return path if PurePosixPath(path).is_absolute() else f"%(here)s/{path}"
 
     @property
     def name(self) -> str:
-        """Of a secret: what Compose calls it."""
+        """Compose's name of a secret."""
         return PurePosixPath(self.path).name
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A flow that a pool is for, as the registrar makes it.
+    """A bundled deployment of a pool, which the registrar creates.
 
-    `image` is the job image that holds its code, empty for code that comes from the site's storage; `launches` is true
-    for one that starts containers beside its own.
+    `image` is the job image that contains its code, empty if the code is in the site's storage; `launches` is true if
+    it starts containers beside its own.
     """
 
     name: str
@@ -59,12 +60,12 @@ class Deployment:
 
 @dataclass(frozen=True)
 class ProcessWorkers:
-    """Workers that serve one pool. `service` is what Compose and supervisord call them.
+    """Workers that serve one pool. `service` is their name in Compose and supervisord.
 
-    `image` is one of the user's own, empty for that of all. `env` holds wherever they run; `files` and `secrets` lie
-    elsewhere in a container than on the machine, where what `mounts` lists is at hand anyway. `port` is the first of
-    their health checks where they run as processes, whose environment is `process_environment`, as supervisord reads
-    it. `login` names the secret with the login of the API, where the API asks for one.
+    `image` is the user's own image, empty for the common one. `env` applies to containers and processes. `files` and
+    `secrets` have other paths in a container than on the machine; `mounts` are needed only by containers. `port` is the
+    first port of their health checks if they run as processes; `process_environment` is then their environment, in
+    supervisord's format. `login` names the secret with the login of the API, if the API needs one.
     """
 
     service: str
@@ -84,7 +85,7 @@ class ProcessWorkers:
 
     @property
     def secret_names(self) -> list[str]:
-        """What Compose calls the secrets of a container."""
+        """Compose's names of the secrets of a container."""
         return [*self.login, *(secret.name for secret in self.secrets)]
 
     @property
@@ -104,7 +105,7 @@ def agent(settings: Settings) -> ProcessWorkers:
             Deployment(
                 "weather",
                 "flows/weather.py:weather",
-                "Hourly weather of New York's airports in 2013, told month by month.",
+                "Hourly weather of New York's airports in 2013, month by month.",
                 tag="sample",
             ),
             Deployment(
@@ -118,7 +119,7 @@ def agent(settings: Settings) -> ProcessWorkers:
 
 
 def parent(settings: Settings) -> ProcessWorkers:
-    """For chains of steps, whose runs do nothing but wait for others."""
+    """For chains of steps; their runs only wait for other runs."""
     return ProcessWorkers(
         service="parent",
         pool=settings.PARENT_POOL,
@@ -141,7 +142,7 @@ def parent(settings: Settings) -> ProcessWorkers:
 
 
 def conda(settings: Settings) -> ProcessWorkers:
-    """For scripts in conda environments. An installation works at the path alone for which it was made."""
+    """For scripts in conda environments. An installation works only at the path for which it was made."""
     root = str(PurePosixPath(settings.CONDA_EXE).parent.parent)
     return ProcessWorkers(
         service="conda",
@@ -153,7 +154,7 @@ def conda(settings: Settings) -> ProcessWorkers:
             Deployment(
                 "launch_conda",
                 "launchers/conda_envs/conda_flows.py:launch_conda",
-                "Runs a script in a conda environment of the worker's.",
+                "Runs a script in one of the worker's conda environments.",
             )
         ],
         image=settings.CONDA_IMAGE,
@@ -164,7 +165,7 @@ def conda(settings: Settings) -> ProcessWorkers:
 
 
 def slurm(settings: Settings) -> ProcessWorkers:
-    """For jobs on a cluster, through SSH or with Slurm's commands of the worker's own."""
+    """For jobs on a cluster, through SSH or with Slurm's commands in the worker."""
     secrets = [
         _secret("SITE_SSH_KEY", "slurm_ssh_key", settings.SLURM_SSH_KEY),
         _secret("SITE_SSH_KNOWN_HOSTS", "slurm_known_hosts", settings.SLURM_KNOWN_HOSTS),
@@ -188,7 +189,7 @@ def slurm(settings: Settings) -> ProcessWorkers:
 
 
 def _secret(variable: str, name: str, origin: str) -> Given:
-    """In small letters, so that it becomes no variable of the worker's itself."""
+    """In lower case, so that it does not become a variable of the worker itself."""
     return Given(variable, f".site/{SECRET_FOLDER}/{name}", f"/run/secrets/{name}", origin)
 
 
@@ -196,7 +197,7 @@ KINDS = {"agent": agent, "parent": parent, "conda": conda, "slurm": slurm}
 
 
 def of_site(settings: Settings) -> list[ProcessWorkers]:
-    """Those that AGENT_POOLS names, each with ports of its own."""
+    """The workers that AGENT_POOLS names, each with its own ports."""
     workers = [KINDS[name](settings) for name in settings.AGENT_POOLS]
     first = accumulate((each.replicas for each in workers), initial=settings.AGENT_HEALTH_PORT)
     return [_placed(each, port, settings) for each, port in zip(workers, first, strict=False)]

@@ -15,16 +15,16 @@ from stack.load import pem
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
-# What the engine mounts or installs as its certs.d: HOST:PORT/ca.crt, read by Docker and Podman alike.
+# The folder that the engine mounts or installs as its certs.d: HOST:PORT/ca.crt, read by Docker and Podman alike.
 CERTS = ".site/certs.d"
-# The block with the login of the site's user, as Prefect names its type, and how a job variable refers to it. By name
-# and not by id: so the same work pool is right before the block is made, whoever makes the pool.
+# The block with the login of the site's user: Prefect's name of its type, and its reference in job variables.
+# By name and not by id, so that the pool is right before the block exists: a worker may create the pool first.
 BLOCK_TYPE, BLOCK = "docker-registry-credentials", "site-registry"
 BLOCK_REFERENCE = f"{{{{ prefect.blocks.{BLOCK_TYPE}.{BLOCK} }}}}"
-HEALTH_PORT = 5001  # inside its container, on loopback; the next one where the registry itself has it
+HEALTH_PORT = 5001  # inside its container, on loopback; the next port if the registry itself uses this one
 
-# What engines of this machine need for the registry: its name, and its CA where they look for one. Docker reads it at
-# every request, so a change needs no restart; Podman reads it too.
+# What engines of this machine need for the registry: an address for its name, and its CA in this folder.
+# Docker reads it at every request, so a change needs no restart; Podman reads it too.
 HOSTS = Path("/etc/hosts")
 TRUSTED = Path("/etc/docker/certs.d")
 TRUST_COMMAND = "`make trust-registry` as root"
@@ -34,14 +34,14 @@ CERTIFICATE = "registry/secrets/tls.crt"
 WARN_DAYS = 21  # less than the 30 days at which ACME clients renew a certificate of the site's own
 
 _CHECK_TRUST = f"run {TRUST_COMMAND}; if that changes nothing, the engine runs on another machine"
-# A part of what Docker says -> what to do.
+# Part of Docker's message -> what to do.
 _ADVICE = {
-    "401": "REGISTRY_PASSWORD differs from the registry's; after a change in .env, `docker compose up -d` in registry/",
+    "401": "REGISTRY_PASSWORD differs from the registry's; after a change in .env, run `docker compose up -d` in registry/",
     "refused": "start it with `make up`",
     "no answer": "start it with `make up`, or correct REGISTRY_HOST and REGISTRY_PORT",
     "x509": _CHECK_TRUST,
     "no such host": _CHECK_TRUST,
-    "HTTP response to HTTPS": "REGISTRY_TLS=false: allow it in the engine, as registry/README.md says",
+    "HTTP response to HTTPS": "REGISTRY_TLS=false: allow that in the engine (registry/README.md)",
 }
 
 
@@ -50,62 +50,64 @@ class RegistrySettings(Section):
 
     REGISTRY_HOST: values.HostName = setting(
         "registry",
-        "Name of the registry, and with the port the beginning of its images' names: the same on every machine and "
-        "in every container of the site. Where nothing else resolves it, `make trust-registry` does.",
+        "Host name of the registry, the same on every machine and in every container of the site; image names begin "
+        "with it and the port. If no name server knows it, `make trust-registry` adds it to the hosts file.",
         "registry.example.org",
     )
-    REGISTRY_PORT: values.Port = setting(5000, "Port of the registry, inside its container as well.", "5000")
+    REGISTRY_PORT: values.Port = setting(5000, "Port of the registry, also inside its container.", "5000")
     REGISTRY_BIND: values.BindAddress = setting(
         "127.0.0.1",
-        "Address of this machine on which the registry is served; 0.0.0.0 where engines of other machines use it.",
+        "Address of this machine on which the registry listens; 0.0.0.0 if engines of other machines use it.",
         "0.0.0.0",
     )
-    REGISTRY_USER: values.RegistryUser = setting("prefect", "User with whom the site pushes and pulls.", "prefect")
+    REGISTRY_USER: values.RegistryUser = setting(
+        "prefect", "User name with which the site pushes and pulls.", "prefect"
+    )
     REGISTRY_PASSWORD: values.RegistryPassword = setting(
         "",
-        "Password of that user, 72 bytes at most. Empty: one is made. On a machine without the registry: the "
-        "password of that registry.",
+        "Password of that user, at most 72 bytes. Empty: render generates one. On a machine without the registry, "
+        "copy the registry's password.",
         "'any $printable \"text\"'",
         secret=True,
     )
     REGISTRY_USERS: values.RegistryUsers = setting(
         {},
-        "More users, USER:PASSWORD, separated by spaces; in a password %20 stands for a space and %25 for %.",
+        "Additional users, USER:PASSWORD, separated by spaces; in a password write %20 for a space and %25 for %.",
         "alice:correct%20horse bob:battery-staple",
         secret=True,
     )
     REGISTRY_HTTP_SECRET: values.Secret = setting(
-        "", "Signs uploads that are under way. Empty: one is made.", "any-text", secret=True
+        "", "Secret that signs uploads in progress. Empty: render generates one.", "any-text", secret=True
     )
     REGISTRY_TLS: values.Switch = setting(
         True,
-        "false: passwords and images travel in clear text, and every engine beyond this machine has to be told that "
-        "it may (registry/README.md).",
+        "false: passwords and images travel in clear text, and every engine on another machine must be configured to "
+        "allow that (registry/README.md).",
         "true",
     )
     REGISTRY_CERTIFICATE: values.FilePath = setting(
         "",
-        "Certificate of your own for REGISTRY_HOST (PEM, with its chain). Empty: one is made, with a CA of the site.",
+        "Your own certificate for REGISTRY_HOST (PEM, with its chain). Empty: render makes one and a CA for it.",
         "/etc/ssl/registry/fullchain.pem",
         optional=True,
     )
     REGISTRY_KEY: values.FilePath = setting(
-        "", "Key of that certificate (PEM, without a password).", "/etc/ssl/registry/privkey.pem", optional=True
+        "", "Private key of that certificate (PEM, without a password).", "/etc/ssl/registry/privkey.pem", optional=True
     )
     REGISTRY_CA: values.FilePath = setting(
         "",
-        "CA of a certificate of your own, or of a registry on another machine, that engines do not know already "
-        "(PEM). A registry that render made: .site/ca/ca.crt of its machine.",
+        "CA (PEM) of your own certificate, or of a registry on another machine, if engines do not trust it already. "
+        "The CA that render makes is .site/ca/ca.crt on the registry's machine.",
         "/etc/ssl/registry/ca.pem",
         optional=True,
     )
-    REGISTRY_DELETE: values.Switch = setting(True, "false: nothing can be deleted from the registry.", "true")
+    REGISTRY_DELETE: values.Switch = setting(True, "false: the registry refuses to delete images.", "true")
 
 
 def registry_users_differ(settings: Settings) -> Iterator[Fault]:
     if settings.REGISTRY_USER in settings.REGISTRY_USERS:
         others = [user for user in settings.REGISTRY_USERS if user != settings.REGISTRY_USER]
-        reason = f"{settings.REGISTRY_USER} is REGISTRY_USER already; leave it out, or rename one"
+        reason = f"{settings.REGISTRY_USER} is already REGISTRY_USER; leave it out, or rename one"
         yield Fault("REGISTRY_USERS", reason, instead=" ".join(f"{user}:..." for user in others))
 
 
@@ -120,7 +122,7 @@ def registry_certificate_fits(settings: Settings) -> Iterator[Fault]:
     certificate, key = settings.REGISTRY_CERTIFICATE, settings.REGISTRY_KEY
     if bool(certificate) != bool(key):
         lacking = "REGISTRY_KEY" if certificate else "REGISTRY_CERTIFICATE"
-        yield Fault(lacking, "a certificate and its key belong together; set both, or neither to have them made")
+        yield Fault(lacking, "a certificate and its key belong together; set both, or neither: render then makes them")
     elif certificate and not pem.certificate_fault(certificate):
         yield from _misfits(settings)
 
@@ -145,7 +147,7 @@ def _names(certificate: str) -> list[str]:
 
     try:
         return pem.names_of(Path(certificate).read_bytes())
-    except ValueError:  # OpenSSL reads some forms of PEM that this does not
+    except ValueError:  # OpenSSL reads some forms of PEM that this function cannot read
         return []
 
 
@@ -157,7 +159,7 @@ RULES: Rules = {
 
 
 def address(settings: Settings) -> str:
-    """HOST:PORT, with which the names of its images begin: the same for every engine, on every machine."""
+    """HOST:PORT, the beginning of its images' names: the same for every engine, on every machine."""
     return host_port(settings.REGISTRY_HOST, settings.REGISTRY_PORT)
 
 
@@ -170,36 +172,36 @@ def is_here(settings: Settings) -> bool:
 
 
 def is_used(settings: Settings) -> bool:
-    """Whether the site has a registry, on this machine or, by its password or CA, on another."""
+    """Whether the site has a registry: on this machine, or on another whose password or CA is set."""
     return is_here(settings) or bool(settings.REGISTRY_PASSWORD or settings.REGISTRY_CA)
 
 
 def has_login(settings: Settings) -> bool:
-    """Whether this machine knows with which password the site pushes and pulls."""
+    """Whether this machine knows the password with which the site pushes and pulls."""
     return is_used(settings) and bool(settings.REGISTRY_PASSWORD)
 
 
 def name_of(settings: Settings, image: str) -> str:
-    """What an image of this engine, `localhost/...`, is called in the registry."""
+    """The name in the registry of an image of this engine, `localhost/...`."""
     return f"{address(settings)}/{image.removeprefix(LOCAL)}"
 
 
 def issues_certificate(settings: Settings) -> bool:
-    """Whether render makes the registry's certificate, for want of one of the site's own."""
+    """Whether render makes the registry's certificate, because the settings name none."""
     return is_here(settings) and settings.REGISTRY_TLS and not settings.REGISTRY_CERTIFICATE
 
 
 def ca_path(settings: Settings) -> str:
-    """The rendered file with the CA that engines have to be told of; empty where they trust it anyway."""
+    """The rendered file with the CA that engines must install; empty if they trust it already."""
     private = issues_certificate(settings) or (is_used(settings) and settings.REGISTRY_TLS and settings.REGISTRY_CA)
     return f"{CERTS}/{address(settings)}/ca.crt" if private else ""
 
 
 def host_address(settings: Settings) -> str:
-    """The address for REGISTRY_HOST in this machine's /etc/hosts; empty where only a name server can know it.
+    """The address for REGISTRY_HOST in this machine's /etc/hosts; empty if only a name server can know it.
 
-    With TLS it is not loopback's: for a name that resolves to 127.0.0.0/8 Docker checks no certificate, and reports a
-    refused login as `400 Bad Request` of a second try without TLS. The unspecified address is this machine as well.
+    With TLS it is not a loopback address: if a name resolves to 127.0.0.0/8, Docker checks no certificate, retries a
+    refused login without TLS, and reports `400 Bad Request`. The unspecified address also means this machine.
     """
     if not is_here(settings):
         return ""
@@ -211,12 +213,12 @@ def host_address(settings: Settings) -> str:
 
 
 def users(settings: Settings) -> dict[str, str]:
-    """Every user with the password."""
+    """Users and their passwords."""
     return {settings.REGISTRY_USER: settings.REGISTRY_PASSWORD} | settings.REGISTRY_USERS
 
 
 def block(_: Settings) -> dict[str, str]:
-    """The block with the login, as the registrar makes it."""
+    """The block with the login, which the registrar creates."""
     return {"type": BLOCK_TYPE, "name": BLOCK}
 
 
@@ -225,7 +227,7 @@ def health_port(settings: Settings) -> int:
 
 
 def secrets(settings: Settings) -> Secrets:
-    """The users, and the certificate under one name, whether render makes it or the site has its own."""
+    """The users, and the certificate; its file name is the same if render makes it and if the site has its own."""
     if issues_certificate(settings):
         names = (settings.REGISTRY_HOST, "localhost", "127.0.0.1")
         return Secrets(htpasswd=users(settings), certificates=(Certificate("tls", names, SERVER_USAGE),))
@@ -240,7 +242,7 @@ def made(_: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Write:
-    """A file that root writes to provide what is missing, and how that is reported."""
+    """A file that root writes to provide what is missing, and the message about it."""
 
     path: Path
     content: bytes
@@ -249,7 +251,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Missing:
-    """A missing prerequisite, what the user does about it, and the file that provides it, if root can write one."""
+    """A missing prerequisite, what the user does about it, and the file that provides it if root can write one."""
 
     what: str
     advice: str = f"run {TRUST_COMMAND}"
@@ -268,26 +270,26 @@ def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
 
 
 def missing(settings: Settings, machine: Machine, trusted: Path = TRUSTED, hosts: Path = HOSTS) -> Iterator[Missing]:
-    """What keeps this machine's engine from the registry; nothing for a site without one."""
+    """The prerequisites for the registry that this machine lacks; nothing for a site without one."""
     if is_used(settings):
         yield from _missing_name(settings, machine, hosts)
         yield from _missing_ca(settings, machine, trusted)
 
 
 def log_in(settings: Settings, machine: Machine) -> Login:
-    """This machine's engine, logged in as the site's user."""
+    """Logs this machine's engine in as the site's user."""
     return machine.login(address(settings), settings.REGISTRY_USER, settings.REGISTRY_PASSWORD)
 
 
 def login_finding(settings: Settings, refusal: str, engine: str = "the engine", status: str = FAIL) -> Finding:
-    """What a login, or its refusal, means for the user."""
+    """The finding about a login or its refusal."""
     if not refusal:
         return Finding(OK, f"{engine} logs in to {address(settings)} as {settings.REGISTRY_USER}")
     return Finding(status, f"{engine} cannot log in to {address(settings)} ({refusal})", advice(refusal))
 
 
 def advice(reason: str) -> str:
-    """What to do about an engine's reason for not using the registry."""
+    """What to do if an engine gives this reason for not using the registry."""
     return next((each for sign, each in _ADVICE.items() if sign in reason), "correct that and try again")
 
 
@@ -316,7 +318,7 @@ def port_user(settings: Settings, machine: Machine) -> str:
 
 
 def _certificate(settings: Settings, machine: Machine) -> Iterator[Finding]:
-    """When the certificate expires that the registry serves now."""
+    """When the registry's current certificate expires."""
     end = machine.certificate_end(CERTIFICATE)
     if end is None:
         return

@@ -25,44 +25,44 @@ class ServerSettings(Section):
     """server/: API, UI, background services, database"""
 
     SERVER_BIND: values.BindAddress = setting(
-        "127.0.0.1", "Address of this machine on which API and UI are served.", "127.0.0.1"
+        "127.0.0.1", "Address of this machine on which API and UI listen.", "127.0.0.1"
     )
     SERVER_PORT: values.Port = setting(4200, "Port of API and UI on this machine.", "4200")
     SERVER_CLEAR_LOGIN: values.Switch = setting(
         False,
-        "true: API and UI are served beyond this machine although the login then travels in clear text. "
-        "Needed for a SERVER_BIND that is not loopback.",
+        "true: allow other machines to reach API and UI without TLS, so the login travels in clear text. "
+        "Needed if SERVER_BIND is not a loopback address.",
         "true",
     )
     SERVER_UI_API_URL: values.BrowserUrl = setting(
         "",
-        "The API as a browser reaches it, where that is not the host and port above (behind a proxy of your own).",
+        "URL of the API as browsers reach it, for example behind your own proxy. Empty: the host and port above.",
         "https://prefect.example.org/api",
         optional=True,
     )
     SERVER_AUTH: values.Switch = setting(
-        True, "false: API and UI ask for no login; anybody who reaches the port can run code here.", "true"
+        True, "false: API and UI need no login; anyone who can reach the port can run code here.", "true"
     )
     SERVER_WORKERS: values.Count = setting(1, "Processes that answer API requests (1 with sqlite).", "2")
     SERVER_DATABASE: Annotated[str, values.one_of("postgres", "sqlite")] = setting(
-        "postgres", "postgres (with Redis; for every real site) or sqlite (one container, for a try).", "postgres"
+        "postgres", "postgres (with Redis; for production) or sqlite (one container; for trying it out).", "postgres"
     )
     SERVER_DATABASE_NAME: values.Identifier = setting("prefect", "Name of the PostgreSQL database.", "prefect")
     SERVER_DATABASE_USER: values.Identifier = setting("prefect", "User of the PostgreSQL database.", "prefect")
     SERVER_DATABASE_PASSWORD: values.Secret = setting(
-        "", "Password of the PostgreSQL user. Empty: one is made.", "'any $printable \"text\"'", secret=True
+        "", "Password of the PostgreSQL user. Empty: render generates one.", "'any $printable \"text\"'", secret=True
     )
     SERVER_REDIS_PASSWORD: values.Secret = setting(
-        "", "Password of Redis. Empty: one is made.", "'any $printable \"text\"'", secret=True
+        "", "Password of Redis. Empty: render generates one.", "'any $printable \"text\"'", secret=True
     )
     MAX_CRASH_RETRIES: Annotated[int, values.whole_number(0, 100, "this")] = setting(
         2,
-        "Times that a run is run again after it crashed: its process, container, worker or engine was killed, or its "
+        "How many times a run restarts after a crash: its process, container, worker or engine was killed, or its "
         "container could not start. 0: it stays Crashed.",
         "5",
     )
     SERVER_RETENTION_DAYS: Annotated[int, values.whole_number(0, 36500, "this")] = setting(
-        90, "Flow runs that ended longer ago, with logs and artifacts, are deleted. 0: kept for ever.", "30"
+        90, "Days after which ended flow runs are deleted, with their logs and artifacts. 0: never.", "30"
     )
 
 
@@ -71,14 +71,14 @@ def login_is_not_exposed(settings: Settings) -> Iterator[Fault]:
     if "server" in settings.COMPONENTS and not loopback and not settings.SERVER_CLEAR_LOGIN:
         yield Fault(
             "SERVER_BIND",
-            "beyond this machine the login travels in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
-            "or stay on loopback behind a TLS proxy",
+            "other machines would send the login in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
+            "or use 127.0.0.1 behind a TLS proxy",
         )
 
 
 def sqlite_has_one_process(settings: Settings) -> Iterator[Fault]:
     if settings.SERVER_DATABASE == "sqlite" and settings.SERVER_WORKERS > 1:
-        reason = "sqlite takes one process; write 1, or SERVER_DATABASE=postgres"
+        reason = "sqlite allows one process; write 1, or SERVER_DATABASE=postgres"
         yield Fault("SERVER_WORKERS", reason, instead="1")
 
 
@@ -89,17 +89,17 @@ RULES: Rules = {
 
 
 def api_url(settings: Settings, server: str = NAME) -> str:
-    """The API as containers reach it; `server` is what they call the server of this machine."""
+    """The API as containers reach it; `server` is their name for the server of this machine."""
     return settings.PREFECT_API_URL or url.http(server, PORT_INSIDE, "/api")
 
 
 def api_url_here(settings: Settings) -> str:
-    """The API as people on this machine reach it: by the URL that the site gives them, else on the server's port."""
+    """The API as people on this machine reach it: the URL in the settings, or else the server's port."""
     return settings.PREFECT_API_URL or settings.SERVER_UI_API_URL or api_url_direct(settings)
 
 
 def api_url_direct(settings: Settings) -> str:
-    """The API as this machine reaches it, without a proxy that people may go through."""
+    """The API as this machine reaches it, without a proxy that people may use."""
     return settings.PREFECT_API_URL or url.http(url.callable_here(settings.SERVER_BIND), settings.SERVER_PORT, "/api")
 
 
@@ -110,18 +110,18 @@ def ui_url(settings: Settings) -> str:
 
 
 def full_name(settings: Settings) -> str:
-    """The server's name for those whose resolver passes on no name without a dot: the engine knows it with that of
-    its network too."""
+    """The server's name with the network's name, which the engine resolves too: some resolvers do not forward names
+    without a dot."""
     return f"{NAME}.{settings.SITE}"
 
 
 def process_api_url(settings: Settings) -> str:
-    """The API as processes on this machine reach it, where the site runs without containers."""
+    """The API as processes on this machine reach it, if the site runs without containers."""
     return settings.PREFECT_API_URL or url.http("127.0.0.1", settings.SERVER_PORT, "/api")
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
-    """What the server as a process has in its environment, as supervisord reads it."""
+    """The environment of the server if it runs as a process, in supervisord's format."""
     environment = {
         "SECRETS_DIR": "%(here)s/.site/secrets",
         "PREFECT_HOME": "%(here)s/.site/processes/home",
@@ -142,7 +142,7 @@ def ui_api_url(settings: Settings) -> str:
 
 
 def login(settings: Settings) -> dict[str, str]:
-    """The login of the API under the name that clients use; empty where the API asks for none."""
+    """The login of the API under the name that clients use; empty if the API needs none."""
     asked = settings.SERVER_AUTH and settings.PREFECT_API_AUTH_STRING
     return {AUTH: settings.PREFECT_API_AUTH_STRING} if asked else {}
 
@@ -179,14 +179,14 @@ def _postgres_and_redis(site: Settings) -> dict[str, str]:
         "PREFECT_SERVER_DATABASE_PASSWORD": site.SERVER_DATABASE_PASSWORD,
         "PREFECT_REDIS_MESSAGING_PASSWORD": site.SERVER_REDIS_PASSWORD,
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": site.SERVER_REDIS_PASSWORD,
-        # Docket takes a URL and no parts.
+        # Docket takes only a URL.
         "PREFECT_SERVER_DOCKET_URL": redis_url(site.SERVER_REDIS_PASSWORD, "redis"),
         "redis.conf": _redis_conf(site.SERVER_REDIS_PASSWORD),
     }
 
 
 def _redis_conf(password: str) -> str:
-    """Redis' own configuration: the password stands here because an argument would stand in the process list."""
+    """Redis' own configuration. The password is here because the process list would show an argument."""
     header = "# Made from .env: edit that and run `python render.py`, not this file."
     return f"{header}\nrequirepass {redis_string(password)}\nappendonly yes\ndir /data\n"
 
@@ -202,7 +202,7 @@ def port_user(settings: Settings, machine: Machine) -> str:
 
 
 def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
-    """Whether the API answers to the components of this machine, and fits them."""
+    """Whether the API answers this machine, and whether clock, login and version fit."""
     answer = _health(settings, machine)
     if answer is None:
         yield _no_api(settings)
@@ -221,7 +221,7 @@ def _no_api(settings: Settings) -> Finding:
     what = f"no API answers at {api_url_direct(settings)}"
     if SERVER.is_in(settings):
         return Finding(NOTE, what, "start it with `make up`")
-    return Finding(FAIL, what, "check PREFECT_API_URL, the network, and that the server runs")
+    return Finding(FAIL, what, "check PREFECT_API_URL, the network, and whether the server runs")
 
 
 def _clock(answer: Response) -> Iterator[Finding]:
@@ -246,7 +246,7 @@ def _version(settings: Settings, machine: Machine) -> Finding:
         return Finding(
             FAIL,
             "the API refuses the login of PREFECT_API_AUTH_STRING",
-            "copy the server's; after a change there, `docker compose up -d` in server/",
+            "copy the server's; if it changed there, run `docker compose up -d` in server/",
         )
     version, wanted = answer.body.strip().strip('"'), settings.PREFECT_VERSION
     if _numbers(version) < _numbers(wanted):

@@ -12,7 +12,7 @@ from stack.settings.settings import Fault, Rules, Section, Settings, setting
 # must not change what other runs execute.
 HOME = "/srv/site"
 CODE, RESULTS, WORK = "flows", "results", "work"
-# Every engine has networks of these names already, so a site cannot be called so.
+# Every engine already has networks with these names, so a site cannot use them.
 RESERVED_NAMES = {"bridge", "host", "none", "default", "ingress", "podman"}
 OUR_LABELS = {"site", "site.files", "site.managed", "site.origin", "site.role"}
 
@@ -24,65 +24,75 @@ def section(known: tuple[str, ...]) -> type[Section]:
         """The site"""
 
         SITE: values.SiteName = setting(
-            "prefect-site", "Name of this site: Compose projects, network, volumes and labels begin with it.", "als"
+            "prefect-site",
+            "Name of this site. The names of its Compose projects, network and volumes begin with it.",
+            "als",
         )
         COMPONENTS: Annotated[list[str], values.some_of("component", known, every="all")] = setting(
             ["server", "agent", "client"],
-            f"What this machine runs, separated by spaces: {' '.join(known)}, or all.",
+            f"The components that this machine runs, separated by spaces: {' '.join(known)}, or all.",
             "server agent client",
         )
         PREFECT_VERSION: values.PrefectVersion = setting(
             "3.9.1",
-            "The one Prefect of server, workers, client and jobs; the version that the lock file names.",
+            "Prefect version of server, workers, client and jobs; must be the one in the lock file.",
             "3.9.1",
         )
         PREFECT_API_URL: values.ApiUrl = setting(
             "",
-            "Only on a machine without the server: the API of the site as this machine reaches it. "
-            "Empty: the server of this machine.",
+            "URL of the site's API; set it only on a machine without the server. Empty: the server of this machine.",
             "http://prefect.example.org:4200/api",
             optional=True,
         )
         PREFECT_API_AUTH_STRING: values.Login = setting(
             "",
-            "Login of API and UI, user:password, printable ASCII. Empty: one is made. "
-            "On a machine without the server: the login of that server.",
+            "Login of API and UI, user:password, printable ASCII. Empty: render generates one. "
+            "On a machine without the server, copy the server's login.",
             "admin:correct-horse-battery-staple",
             secret=True,
         )
         BASE_IMAGES: Annotated[str, values.one_of("auto", "pull", "build")] = setting(
             "auto",
             "Where base images come from: pull (a registry), build (distribution packages, needs Debian or Ubuntu and "
-            "root), auto (pull, or build where no registry can be reached).",
+            "root), auto (pull; build if no registry can be reached).",
             "build",
         )
         BASE_IMAGE_PYTHON: values.Image = setting(
             "python:3.11.15-slim-bookworm",
-            "The image that the Prefect image is made from when pulled; a mirror's name goes here.",
+            "Base image of the Prefect image if base images are pulled; set it to use a mirror.",
             "mirror.example.org/python:3.11.15-slim-bookworm",
         )
         BASE_IMAGE_POSTGRES: values.Image = setting(
-            "postgres:15.18-bookworm", "The PostgreSQL image when pulled.", "mirror.example.org/postgres:15.18-bookworm"
+            "postgres:15.18-bookworm",
+            "PostgreSQL image if base images are pulled.",
+            "mirror.example.org/postgres:15.18-bookworm",
         )
         BASE_IMAGE_REDIS: values.Image = setting(
-            "redis:7.2.12-bookworm", "The Redis image when pulled.", "mirror.example.org/redis:7.2.12-bookworm"
+            "redis:7.2.12-bookworm",
+            "Redis image if base images are pulled.",
+            "mirror.example.org/redis:7.2.12-bookworm",
         )
         BASE_IMAGE_REGISTRY: values.Image = setting(
-            "registry:2.8.3", "The image of the private registry when pulled.", "mirror.example.org/registry:2.8.3"
+            "registry:2.8.3",
+            "Image of the private registry if base images are pulled.",
+            "mirror.example.org/registry:2.8.3",
         )
         BASE_IMAGE_STORAGE: values.Image = setting(
             "chrislusf/seaweedfs:4.22",
-            "The image of the S3 server when pulled.",
+            "Image of the S3 server if base images are pulled.",
             "mirror.example.org/chrislusf/seaweedfs:4.22",
         )
         EXTRA_CA_BUNDLE: values.FilePath = setting(
             "",
-            "File with the certificates (PEM) that builds trust. Empty: the ones this machine trusts.",
+            "File with the CA certificates (PEM) that image builds trust. Empty: those that this machine trusts.",
             "/etc/ssl/certs/ca-certificates.crt",
             optional=True,
         )
         SITE_LABELS: values.Labels = setting(
-            {}, "More labels for containers, networks, volumes and images, NAME=VALUE.", "team=beamline", optional=True
+            {},
+            "Additional labels of containers, networks, volumes and images: NAME=VALUE, separated by commas.",
+            "team=beamline",
+            optional=True,
         )
 
     return SiteSettings
@@ -90,7 +100,7 @@ def section(known: tuple[str, ...]) -> type[Section]:
 
 def name_is_free(settings: Settings) -> Iterator[Fault]:
     if settings.SITE in RESERVED_NAMES:
-        yield Fault("SITE", "every engine has a network of this name already; choose another")
+        yield Fault("SITE", "every engine already has a network with this name; choose another")
 
 
 def version_is_locked(settings: Settings) -> Iterator[Fault]:
@@ -117,7 +127,7 @@ RULES: Rules = {
 
 
 def labels(settings: Settings) -> dict[str, str]:
-    """What everything of the site carries on an engine."""
+    """The labels of everything that the site creates on an engine."""
     return {"site": settings.SITE} | settings.SITE_LABELS
 
 

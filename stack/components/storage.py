@@ -1,4 +1,4 @@
-"""storage/: an S3 server, and where flow code and results are kept: on a volume, in a bucket, or in images."""
+"""storage/: an S3 server, and the storage of flow code and results: a volume, a bucket, or images."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -12,45 +12,45 @@ from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
 PORT_INSIDE = 8333
-# The block that results go to, of the type that fits.
+# The block to which results go; its type follows from CLIENT_STORAGE.
 BLOCK = "flow-storage"
 BLOCK_TYPES = {"volume": "local-file-system", "image": "local-file-system", "s3": "s3-bucket"}
-# The login of the bucket, and how blocks and pull steps refer to it.
+# The block with the login of the bucket, and how blocks and pull steps refer to it.
 CREDENTIALS_TYPE, CREDENTIALS = "aws-credentials", "site-storage"
 CREDENTIALS_REFERENCE = f"{{{{ prefect.blocks.{CREDENTIALS_TYPE}.{CREDENTIALS} }}}}"
-# By this a run knows which version of the flow code in the bucket is its own; the registrar says which is the newest.
+# The variable with a run's version of the flow code in the bucket; the registrar fills in the newest.
 CODE_VERSION = "SITE_FLOWS_VERSION"
-# Where containers have the name of Prefect's plugin for S3 (images/prefect/Dockerfile).
+# The folder of Prefect's plugin for S3 in containers (images/prefect/Dockerfile).
 PLUGIN = "/opt/prefect-aws"
 
 
 class StorageSettings(Section):
-    """storage/: the S3 server, or one of your own, for CLIENT_STORAGE=s3"""
+    """storage/: the S3 server, or your own, for CLIENT_STORAGE=s3"""
 
     STORAGE_S3_URL: values.S3Url = setting(
         "",
-        "An S3 server that is no component of this machine, as containers reach it. Empty: the component storage.",
+        "URL, as containers reach it, of an S3 server outside this machine's components. Empty: the component storage.",
         "https://s3.eu-central-1.amazonaws.com",
         optional=True,
     )
     STORAGE_REGION: values.Region = setting(
-        "us-east-1", "Region of the bucket; servers other than Amazon's mostly ask for none.", "eu-central-1"
+        "us-east-1", "Region of the bucket; most servers other than Amazon's ignore it.", "eu-central-1"
     )
     STORAGE_BUCKET: values.Bucket = setting(
-        "prefect", "Bucket for flow code and results; registration makes it where there is none.", "als-prefect"
+        "prefect", "Bucket for flow code and results; registration creates it if it does not exist.", "als-prefect"
     )
-    STORAGE_ACCESS_KEY: values.S3Key = setting("prefect", "Access key, the name of the user.", "prefect")
+    STORAGE_ACCESS_KEY: values.S3Key = setting("prefect", "Access key: the user's name.", "prefect")
     STORAGE_SECRET_KEY: values.S3Key = setting(
         "",
-        "Secret key of that user. Empty: one is made. For a server of your own: the one that it knows.",
+        "Secret key of that user. Empty: render generates one. For your own server, copy its key.",
         "any-letters-and-digits/+=_.-",
         secret=True,
     )
     STORAGE_VERSIONS: Annotated[int, values.whole_number(1, 1000, "this")] = setting(
-        10, "Versions of the flow code that registration leaves in the bucket, the present one among them.", "10"
+        10, "How many versions of the flow code registration keeps in the bucket, including the current one.", "10"
     )
     STORAGE_BIND: values.BindAddress = setting(
-        "127.0.0.1", "Address of this machine on which the component storage is served, without TLS.", "127.0.0.1"
+        "127.0.0.1", "Address of this machine on which the component storage listens, without TLS.", "127.0.0.1"
     )
     STORAGE_PORT: values.Port = setting(8333, "Port of the component storage on this machine.", "8333")
 
@@ -68,7 +68,7 @@ def a_bucket_is_reached(settings: Settings) -> Iterator[Fault]:
     if not elsewhere:
         yield Fault("STORAGE_S3_URL", "CLIENT_STORAGE=s3 has no S3 server: set its URL, or add storage to COMPONENTS")
     if not settings.STORAGE_SECRET_KEY:
-        yield Fault("STORAGE_SECRET_KEY", "the S3 server is not made here: copy its secret key")
+        yield Fault("STORAGE_SECRET_KEY", "the S3 server is elsewhere: copy its secret key")
 
 
 def _registers_to_a_bucket(settings: Settings) -> bool:
@@ -87,7 +87,7 @@ def is_here(settings: Settings) -> bool:
 
 
 def url(settings: Settings) -> str:
-    """The S3 server as containers reach it: its name has a dot, for resolvers that pass on no other."""
+    """The S3 server as containers reach it: its name has a dot, because some resolvers do not forward other names."""
     return settings.STORAGE_S3_URL or http(f"storage.{settings.SITE}", PORT_INSIDE)
 
 
@@ -101,17 +101,17 @@ def block_type(settings: Settings) -> str:
 
 
 def run_environment(settings: Settings) -> dict[str, str]:
-    """What every run has in its environment, so that a flow which names no storage leaves its results there."""
+    """Environment variables of every run: a flow that names no storage saves its results there."""
     return {"PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK": f"{block_type(settings)}/{BLOCK}"}
 
 
 def python_path(settings: Settings) -> str:
-    """PYTHONPATH of what runs flows in containers: the code, and the plugin where there is a bucket."""
+    """PYTHONPATH of containers that run flows: the code, and the plugin if there is a bucket."""
     return f"{HOME}:{PLUGIN}" if is_bucket(settings) else HOME
 
 
 def code_environment(settings: Settings) -> dict[str, str]:
-    """What a deployment's runs have in their environment besides: the version that the registrar fills in."""
+    """Additional environment variables of a deployment's runs: the version that the registrar fills in."""
     return {CODE_VERSION: f"{{{{ ${CODE_VERSION} }}}}"} if is_bucket(settings) else {}
 
 
@@ -137,12 +137,12 @@ def code_version(_: Settings) -> str:
 
 
 def code_at(settings: Settings) -> str | None:
-    """The version of a deployment's code; None where there is one place and one version."""
+    """The version of a deployment's code; None on a volume, which has one version."""
     return code_environment(settings).get(CODE_VERSION)
 
 
 def code_variables(settings: Settings) -> dict[str, Any]:
-    """Job variables by which a run finds its version of the code."""
+    """Job variables with which a run finds its version of the code."""
     code = code_environment(settings)
     return {"env": code} if code else {}
 
@@ -156,7 +156,7 @@ def made(_: Settings) -> dict[str, str]:
 
 
 def port_user(settings: Settings, machine: Machine) -> str:
-    """Any answer counts: what an S3 server says to a stranger differs from one to the next."""
+    """Any answer counts: S3 servers differ in what they answer without a login."""
     return "an S3 server" if machine.get(url_here(settings)) else ""
 
 
@@ -169,7 +169,7 @@ def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
     elif is_here(settings):
         yield Finding(NOTE, f"no S3 server answers at {url}", "start it with `make up`")
     else:
-        yield Finding(FAIL, f"no S3 server answers at {url}", "check STORAGE_S3_URL, the network, and that it runs")
+        yield Finding(FAIL, f"no S3 server answers at {url}", "check STORAGE_S3_URL, the network, and whether it runs")
 
 
 STORAGE = Component(

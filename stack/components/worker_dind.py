@@ -1,4 +1,4 @@
-"""worker-docker/, component worker-dind: Docker workers on an engine of the site's own, in a container (DinD)."""
+"""worker-docker/, component worker-dind: Docker workers on the site's own engine in a container (DinD)."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -14,36 +14,36 @@ from stack.core.machine import Machine
 from stack.settings import values
 from stack.settings.settings import Section, Settings, setting
 
-BITS = 24  # of one network of containers
+BITS = 24  # size of one network of containers
 TUN = "/dev/net/tun"
 NAMESPACES = "/proc/sys/user/max_user_namespaces"
 
 
 class DindSettings(Section):
-    """worker-docker/, component worker-dind: Docker workers on an engine of their own (DinD)"""
+    """worker-docker/, component worker-dind: Docker workers on their own engine (DinD)"""
 
     DIND_POOL: values.PoolName = setting(
         "dind_pool",
-        "Work pool of these workers; what their flow containers are like is said by DOCKER_JOB_IMAGE and the like.",
+        "Work pool of these workers; DOCKER_JOB_IMAGE and the other DOCKER_JOB_... settings apply to it too.",
         "dind_pool_b",
     )
     DIND_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
-    DIND_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    DIND_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at the same time.", "4")
     DIND_SUBNET: values.Subnet = setting(
         "10.213.0.0/16",
-        "Addresses of the containers on that engine; no network that they have to reach may be among them.",
+        "Addresses of the containers on that engine; must not overlap networks that the containers must reach.",
         "172.30.0.0/20",
     )
     DIND_ROOTLESS: values.Switch = setting(
         False,
-        "true: the engine's container has no privileges of this machine. Needs a kernel with user namespaces, and "
-        "limits no memory and no cores of single flow containers.",
+        "true: the engine's container has no privileges on this machine. Needs a kernel with user namespaces; the "
+        "limits of memory and cores of flow containers then have no effect.",
         "true",
     )
 
 
 def workers(settings: Settings) -> DockerWorkers:
-    """Containers on an engine that is itself in a container of the site, with names and addresses of its own."""
+    """Containers on an engine that runs in a container of the site and has its own names and addresses."""
     return DockerWorkers(
         component=WORKER_DIND,
         kind="dind",
@@ -67,19 +67,19 @@ def workers(settings: Settings) -> DockerWorkers:
 
 
 def bridge(settings: Settings) -> str:
-    """The engine's own network as its option --bip takes it: the first of the small networks of DIND_SUBNET."""
+    """The engine's own network, for its option --bip: the first small network in DIND_SUBNET."""
     first = next(IPv4Network(settings.DIND_SUBNET).subnets(new_prefix=BITS))
     return f"{first[1]}/{BITS}"
 
 
 def addresses(settings: Settings) -> str:
-    """Where all other networks of containers come from, as its option --default-address-pool takes it."""
+    """The addresses of all other container networks, for the engine's option --default-address-pool."""
     upper = list(IPv4Network(settings.DIND_SUBNET).subnets())[1]
     return f"base={upper},size={BITS}"
 
 
 def secrets(settings: Settings) -> Secrets:
-    """Certificates of the engine, and of those who may ask it."""
+    """Certificates of the engine and of its clients."""
     engine = Certificate("dind", ("dind", "localhost", "127.0.0.1"), SERVER_USAGE)
     client = Certificate("dind-client", ("dind-client",), CLIENT_USAGE)
     return Secrets(login(settings), certificates=(engine, client))
@@ -92,7 +92,7 @@ def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
 
 
 def rootless(machine: Machine, tun: str = TUN, namespaces: str = NAMESPACES) -> Iterator[Finding]:
-    """What the kernel of this machine lacks for an engine without privileges."""
+    """What this machine's kernel lacks for an engine without privileges."""
     if not machine.exists(tun):
         yield Finding(FAIL, f"DIND_ROOTLESS: this machine has no {tun}", "load it as root with `modprobe tun`")
     if (machine.read(namespaces) or b"").strip() == b"0":

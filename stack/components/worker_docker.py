@@ -1,4 +1,4 @@
-"""worker-docker/: Docker workers on this machine's engine (DooD), and what all flow containers may be."""
+"""worker-docker/: Docker workers on this machine's engine (DooD), and the limits of all flow containers."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -17,33 +17,33 @@ class DockerSettings(Section):
 
     DOCKER_POOL: values.PoolName = setting(
         "docker_pool",
-        "Work pool of these workers. A pool belongs to one engine: on a second machine choose another name.",
+        "Work pool of these workers. A pool belongs to one engine: choose another name on a second machine.",
         "docker_pool_b",
     )
     DOCKER_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
-    DOCKER_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    DOCKER_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at the same time.", "4")
     DOCKER_QUERY_SECONDS: Annotated[int, values.whole_number(1, 300, "this")] = setting(
-        1, "Seconds between two questions of a worker for new runs.", "1"
+        1, "Seconds between a worker's requests for new runs.", "1"
     )
     DOCKER_SOCKET: values.MountedPath = setting(
-        "/var/run/docker.sock", "The engine's socket on this machine.", "/run/user/1000/docker.sock"
+        "/var/run/docker.sock", "Path of the engine's socket on this machine.", "/run/user/1000/docker.sock"
     )
     DOCKER_PROXY: values.Switch = setting(
         True,
-        "The workers reach the engine through a proxy that refuses what no flow needs. false: they get the socket "
-        "itself, which is root on this machine.",
+        "true: the workers reach the engine through a proxy that refuses what flows do not need. false: they get the "
+        "socket itself, and with it root rights on this machine.",
         "true",
     )
     DOCKER_JOB_IMAGE: values.Image = setting(
         "",
-        "Image of flow containers whose deployment names none. Empty: the one of this bundle.",
+        "Image of flow containers whose deployment names none. Empty: the bundle's image.",
         "registry.example.org/flows:1.4.2",
         optional=True,
     )
     DOCKER_IMAGES: values.ImagePatterns = setting(
         [],
-        "More images that flows may run, with /* for all below a name, separated by spaces. The images of this "
-        "bundle and of the site's registry, AGENT_IMAGE and DOCKER_JOB_IMAGE are always allowed.",
+        "Additional images that flows may run, separated by spaces; NAME/* allows all images below NAME. The "
+        "images of this bundle and of the site's registry, AGENT_IMAGE and DOCKER_JOB_IMAGE are always allowed.",
         "registry.example.org/lab/*",
         optional=True,
     )
@@ -54,16 +54,16 @@ class DockerSettings(Section):
         optional=True,
     )
     DOCKER_JOB_MEMORY: values.Memory = setting(
-        "2g", "Memory of one flow container; a run that needs more ends as out of memory.", "512m"
+        "2g", "Memory limit of one flow container; a run that exceeds it is killed (out of memory).", "512m"
     )
-    DOCKER_JOB_CPUS: values.Cpus = setting("1", "Processor cores of one flow container.", "0.5")
+    DOCKER_JOB_CPUS: values.Cpus = setting("1", "Limit of processor cores of one flow container.", "0.5")
     DOCKER_GPUS: values.Switch = setting(
-        False, "Containers that a flow launches may ask for the GPUs of the engine's machine.", "true"
+        False, "true: containers that a flow launches may use the GPUs of the engine's machine.", "true"
     )
 
 
 def workers(settings: Settings) -> DockerWorkers:
-    """Sibling containers on the engine of this machine: the site's own volumes and network, by name."""
+    """Sibling containers on this machine's engine; they use the site's volumes and network by name."""
     return DockerWorkers(
         component=WORKER_DOCKER,
         kind="docker",
@@ -86,15 +86,15 @@ def workers(settings: Settings) -> DockerWorkers:
 
 
 def allowed_images(settings: Settings) -> str:
-    """What flows may run: this bundle's images, those of the site's registry, and those that the site names."""
+    """The images that flows may run: those of this bundle, of the site's registry, and in the settings."""
     own_registry = [f"{registry.address(settings)}/*"] if registry.is_used(settings) else []
     by_default = [image for image in (settings.DOCKER_JOB_IMAGE, settings.AGENT_IMAGE) if image]
     return ",".join(dict.fromkeys([f"{REPOSITORY}/*", *own_registry, *by_default, *settings.DOCKER_IMAGES]))
 
 
 def reserved_names(settings: Settings) -> str:
-    """Hosts that runs send logins to or load code from, so no container may be called like one. A container cannot be
-    called like an IPv6 address."""
+    """Hosts to which runs send logins or from which they load code: no container may take such a name. IPv6 addresses
+    are left out, because no container can have such a name."""
     urls = (api_url(settings), registry.url(settings), storage.url(settings))
     hosts = {str(urlsplit(url).hostname) for url in urls}
     return ",".join(sorted(host for host in hosts if ":" not in host))

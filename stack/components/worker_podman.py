@@ -1,4 +1,4 @@
-"""worker-podman/: workers that make containers on Podman."""
+"""worker-podman/: workers that create containers on Podman."""
 
 from collections.abc import Iterator
 
@@ -14,19 +14,19 @@ from stack.settings.settings import Fault, Rules, Section, Settings, setting
 
 
 class PodmanSettings(Section):
-    """worker-podman/: workers that make containers on Podman"""
+    """worker-podman/: workers that create containers on Podman"""
 
     PODMAN_POOL: values.PoolName = setting(
         "podman_pool",
-        "Work pool of these workers; what their flow containers are like is said by DOCKER_JOB_IMAGE and the like.",
+        "Work pool of these workers; DOCKER_JOB_IMAGE and the other DOCKER_JOB_... settings apply to it too.",
         "podman_pool_b",
     )
     PODMAN_REPLICAS: values.Count = setting(1, "Workers that `docker compose up` starts; --scale worker=N wins.", "3")
-    PODMAN_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at a time.", "4")
+    PODMAN_LIMIT: values.Count = setting(4, "Flow containers that one worker runs at the same time.", "4")
     PODMAN_SOCKET: values.MountedPath = setting(
         "",
-        "Socket of this machine's own Podman, rootful or rootless, where the component runs on that Podman too "
-        "(worker-podman/README.md). Empty: a Podman in a container beside the workers.",
+        "Socket of this machine's own Podman, rootful or rootless; the component must then run on that Podman too "
+        "(worker-podman/README.md). Empty: Podman runs in a container beside the workers.",
         "/run/podman/podman.sock",
         optional=True,
     )
@@ -37,7 +37,7 @@ def podman_has_its_own_machine(settings: Settings) -> Iterator[Fault]:
     if settings.PODMAN_SOCKET and "worker-podman" in settings.COMPONENTS and others:
         yield Fault(
             "PODMAN_SOCKET",
-            f"all components then run on that Podman, and {' and '.join(others)} on Docker; leave it empty for a "
+            f"all components would run on that Podman, but {' and '.join(others)} need Docker; leave it empty for a "
             "Podman in a container, or take them out of COMPONENTS",
             instead="",
         )
@@ -47,7 +47,7 @@ RULES: Rules = {podman_has_its_own_machine: ("COMPONENTS", "PODMAN_SOCKET")}
 
 
 def workers(settings: Settings) -> DockerWorkers:
-    """Containers on a Podman in a container of the site, or on the one of this machine whose socket the site names."""
+    """Containers on a Podman in a container of the site, or on this machine's own if PODMAN_SOCKET is set."""
     nested = not settings.PODMAN_SOCKET
     return DockerWorkers(
         component=WORKER_PODMAN,
@@ -62,11 +62,11 @@ def workers(settings: Settings) -> DockerWorkers:
         job_memory=settings.DOCKER_JOB_MEMORY,
         job_cpus=settings.DOCKER_JOB_CPUS,
         proxied=True,
-        # The folder and not the file: a Podman that starts again makes another file.
+        # The folder and not the file: a restarted Podman creates another file.
         socket="engine:/run/podman" if nested else f"{settings.PODMAN_SOCKET}:/run/podman/podman.sock",
         sources={name: f"{HOME}/{name}" if nested else f"{settings.SITE}-{name}" for name in SHARED},
         network=settings.SITE,
-        # Podman's resolver answers names without a dot itself.
+        # Podman's resolver does not forward names without a dot.
         api_url=api_url(settings, full_name(settings)) if nested else api_url(settings),
         address="unix:///run/podman/podman.sock",
         nested="podman" if nested else "",

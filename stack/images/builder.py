@@ -104,8 +104,8 @@ class Builder:
 def lacking(recipes: Sequence[Recipe], present: Mapping[str, str], mode: str) -> list[Recipe]:
     """The images to make, parents first: those that do not exist, or were made another way than `mode` demands.
 
-    `present` maps references to origins. A parent is checked only if its child is to be made; the base that only
-    builds need is left to them.
+    `present` maps references to origins. A parent is checked only if its child must be made; builds check the base
+    that only they need.
     """
     found: dict[str, Recipe] = {}
     for recipe in recipes:

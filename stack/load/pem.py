@@ -14,7 +14,7 @@ def ends(certificate: bytes) -> datetime:
 
 
 def ssh_key_fault(key: bytes) -> str:
-    """Why nobody could log in by this as their private key, without being asked; empty where they can."""
+    """Why this private key cannot be used without a prompt; empty if it can."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
@@ -44,7 +44,7 @@ def certificate_fault(path: str) -> str:
     import ssl
 
     if Path(path).exists() and not Path(path).is_file():
-        return "this is no file"
+        return "this is not a file"
     try:
         ssl.create_default_context(cafile=path)
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import yaml
 
 from stack.core.errors import SiteError
 
-# What PyYAML raises besides its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
+# What PyYAML raises beside its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
 _BROKEN = (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError)
 _INT, _TIME = "tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp"
 

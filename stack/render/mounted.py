@@ -12,8 +12,8 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Mounted:
-    """Files below the folder of a component. A digest changes with any of them, so that Compose makes whatever reads
-    the old ones anew."""
+    """Files below the folder of a component. A digest changes with any of them, so that Compose recreates the
+    containers that read the old ones."""
 
     files: Sequence[File]
 

@@ -57,7 +57,7 @@ class Pools:
 
 
 def nouns(settings: Settings) -> dict[str, Any]:
-    """All of them; a file has `header` and `mounted` besides, and those that read them `schedules` and `catalogue`."""
+    """All nouns. A file also sees `header` and `mounted`, and the files that need them `schedules` and `catalogue`."""
     made = images(settings)
     parts = {part.noun: Noun(part, settings) for part in PARTS}
     return parts | {

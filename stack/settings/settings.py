@@ -19,8 +19,8 @@ SETTING = "setting"
 
 
 class Setting(NamedTuple):
-    """What is known of a key besides its type. A `secret` is made when empty and never printed, an `optional` one may
-    be empty."""
+    """What is known of a key beside its type. A `secret` is made if it is empty, and never printed; an `optional` one
+    may be empty."""
 
     default: Any
     description: str

@@ -54,7 +54,7 @@ def timed(command: list[str]) -> float:
 
 @contextmanager
 def inside(made: SiteUnderTest, kind: Kind) -> Iterator[Callable[[str, str], float]]:
-    """Measures in a container that is like one of the launcher's runs, with Docker's command line besides."""
+    """Measures in a container that is like one of the launcher's runs, with Docker's command line added."""
     with running.api(made) as client:
         job = client.get(f"/deployments/name/{kind.launcher}").raise_for_status().json()["job_variables"]
     engine = words(kind.engine, made)
@@ -103,5 +103,5 @@ def answer(started: "subprocess.Popen[str]", *question: Any) -> float:
     started.stdin.flush()
     line = started.stdout.readline()
     if not line:
-        raise SystemExit("the container in which launches are measured has ended; what it said stands above")
+        raise SystemExit("the container in which launches are measured has ended; its output is above")
     return float(line)

@@ -11,7 +11,7 @@ Ways = Mapping[str, Callable[[], float]]  # name -> what measures it once, in se
 
 @dataclass(frozen=True)
 class Reach:
-    """What is to be reached against another measurement: at most this share of it, or this many seconds over it."""
+    """The goal against another measurement: at most this share of it, or this many seconds over it."""
 
     share: float | None = None
     over: float | None = None
@@ -50,7 +50,7 @@ def report(title: str, seconds: Mapping[str, list[float]], reaches: Mapping[str,
 
 
 def conditions() -> str:
-    """What the figures depend on besides: a machine with other work gives worse ones, ratios included."""
+    """What else the figures depend on: a machine with other work gives worse ones, ratios included."""
     done = subprocess.run(
         ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False
     )

@@ -2,7 +2,7 @@
 
     python tests/bench/run.py [render] [up] [jobs] [launch] [--rounds N] [--kind docker]
 
-What each of them measures stands at the head of its file: rendering.py, starting.py, jobs.py, launching.py.
+The head of each file says what it measures: rendering.py, starting.py, jobs.py, launching.py.
 """
 
 import argparse

@@ -113,7 +113,7 @@ class Variant:
                 yield component, name, service
 
     def texts(self) -> dict[str, str]:
-        """What was rendered and is no secret, by path; copies of sources are not."""
+        """Rendered files that are not secret, by path, without copies of sources."""
         record = (self.root / ".site/rendered").read_text(encoding="utf-8").splitlines()
         copied = ("images/", ALGORITHMS, *(source for component in ALL for source in component.sources))
         public = [path for path in record if Path(path).parent.name not in CLOSED_FOLDERS]

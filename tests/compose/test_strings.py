@@ -60,7 +60,7 @@ def test_labels(tmp_path_factory: pytest.TempPathFactory, chosen: list[str]) -> 
 
 @pytest.mark.engine
 def test_labels_on_a_real_container(site_factory: SiteFactory, site_images: None) -> None:
-    """The engine has them as they stand in `.env`: nothing is substituted or cut on the way."""
+    """The engine has them as they are in `.env`: nothing is substituted or cut on the way."""
     written = ",".join(f"{name}={value}" for name, value in LABELS.items())
     site = site_factory(SITE_LABELS=written)
     site.compose("server", "create", "redis")

@@ -207,7 +207,7 @@ def test_what_several_components_share_has_one_owner(variants: list[Variant]) ->
 
 
 def test_flow_containers_know_their_volumes_and_no_other_by_name(variants: list[Variant]) -> None:
-    """An engine in a container has paths instead, and volumes of its own for what is no other component's."""
+    """An engine in a container has paths instead, and its own volumes for what no other component uses."""
     for variant in variants:
         for component, config in variant.configs.items():
             assert KEPT & set(config.get("volumes", {})) == kept(variant, component)
@@ -349,7 +349,7 @@ def default(key: str) -> str:
 
 
 def test_rendered_files_say_where_they_come_from(variants: list[Variant]) -> None:
-    """JSON holds no comments, nobody writes into pictures and certificates, the record is for render alone."""
+    """JSON has no comments, people do not edit pictures and certificates, the record is for render alone."""
     for variant in variants:
         for path, text in variant.texts().items():
             if not path.endswith((".json", ".svg", ".crt", ".key")) and path != stack_site.RECORD:

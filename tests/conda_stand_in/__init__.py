@@ -1,4 +1,4 @@
-"""Environments for tests: made by a stand-in for conda, since none can be had where they run."""
+"""Environments for tests: made by a stand-in for conda, since conda is not available where they run."""
 
 import shutil
 import subprocess

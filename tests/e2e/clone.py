@@ -22,7 +22,7 @@ PYTHON = Path(sys.base_prefix) / "bin" / "python3"
 
 @dataclass
 class Clone:
-    """The clone's folder; `said` are the lines of the command that was last told to `say`."""
+    """The clone's folder; `said` are the lines of the command that last had to `say`."""
 
     root: Path
     site: SiteUnderTest = field(init=False)

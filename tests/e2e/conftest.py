@@ -35,7 +35,7 @@ def bridge_address() -> str:
 def bring_up() -> SiteUnderTest:
     """A site rendered elsewhere, moved, cut off from this repo, and brought up by plain Compose; one run Completed.
 
-    Its server is on the engine's bridge, so that another machine's worker can be had beside it.
+    Its server is on the engine's bridge, so that another machine's worker can join it.
     """
     rendered = sites.make_site(
         SERVER_BIND=bridge_address(),

@@ -32,7 +32,7 @@ class Kind:
         return self.compose(site, "exec", "--no-TTY", self.service, self.client, *arguments, check=check)
 
     def containers(self, site: SiteUnderTest, *labels: str, every: bool = True) -> set[str]:
-        """Ids of the containers that workers and launchers made there, ended ones included unless told otherwise."""
+        """Ids of the containers that workers and launchers made there, ended ones included by default."""
         filters = [f"--filter=label={label}" for label in (f"site={site.name}", FLOW_RUN, *labels)]
         return set(self.ask(site, "ps", "--quiet", *(["--all"] if every else []), *filters).split())
 

@@ -35,7 +35,7 @@ services:
   reaper:
     environment: {REAPER_INTERVAL: "2", REAPER_GRACE: "5"}
 """
-# What a worker, a registrar or a test run of whoever starts the tests would hand down to the site's commands.
+# What a worker, a registrar or a test run of the person who starts the tests would pass to the site's commands.
 OURS = ("PREFECT_", "COMPOSE_", "MAKE", "MFLAGS", "VIRTUAL_ENV")
 WRITTEN = "/srv/site/results/weather/*/*.json"
 FIGURES = f"import glob, json; print(json.dumps([json.load(open(f)) for f in glob.glob('{WRITTEN}')]))"
@@ -57,7 +57,7 @@ def api(site: SiteUnderTest) -> Iterator[httpx.Client]:
 
 @cache
 def _client(url: str, login: tuple[str, str] | None) -> httpx.Client:
-    """One for all calls: what is polled every second shall cost a call, and not a client and its trusted roots."""
+    """One for all calls: a poll every second must cost a call, and not a client and its trusted roots."""
     return PrefectHttpxSyncClient(base_url=url, auth=login, timeout=60, raise_on_all_errors=False)
 
 
@@ -116,7 +116,7 @@ def containers(site: SiteUnderTest, *filters: str) -> list[dict[str, Any]]:
 
 
 def living(site: SiteUnderTest) -> dict[str, tuple[str, str]]:
-    """Name -> identity and start of each container that runs: equal where nothing was made anew or started again."""
+    """Name -> identity and start of each container that runs: equal if nothing was recreated or restarted."""
     return {one["Name"]: (one["Id"], one["State"]["StartedAt"]) for one in containers(site, "status=running")}
 
 

@@ -64,7 +64,7 @@ def second_engine(folder: Path, *more: str, internal: bool = False) -> Iterator[
     image = names.reference("dind", REPO)
     options = [*LABELS, "--init", f"--name={name}", f"--network={name}", "--privileged", f"--volume={folder}:{folder}"]
     options += more
-    # The group of whoever runs this may use the socket, as on a machine of theirs.
+    # The group of the user who runs this may use the socket, as on a machine of theirs.
     sockets = [f"--host={machine.engine}", "--host=unix:///var/run/docker.sock", f"--group={os.getgid()}"]
     checked("docker", "network", "create", *LABELS, *(["--internal"] if internal else []), name)
     try:

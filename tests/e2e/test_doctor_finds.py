@@ -54,7 +54,7 @@ def test_a_login_that_the_server_refuses(site: SiteUnderTest, site_factory: Site
     assert status == 1
     assert [line for line in lines if line.startswith("FAIL")] == [
         "FAIL the API refuses the login of PREFECT_API_AUTH_STRING; "
-        "copy the server's; after a change there, `docker compose up -d` in server/"
+        "copy the server's; if it changed there, run `docker compose up -d` in server/"
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_server_that_does_not_answer(site_factory: SiteFactory) -> None:
     site = site_factory(COMPONENTS="agent", PREFECT_API_URL=url, PREFECT_API_AUTH_STRING="admin:another")
     status, lines = doctor(site)
     assert status == 1
-    assert lines[-1] == f"FAIL no API answers at {url}; check PREFECT_API_URL, the network, and that the server runs"
+    assert lines[-1] == f"FAIL no API answers at {url}; check PREFECT_API_URL, the network, and whether the server runs"
 
 
 def test_no_engine(site_factory: SiteFactory) -> None:

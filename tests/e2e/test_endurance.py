@@ -70,7 +70,7 @@ class Killed:
 
 @pytest.fixture(scope="module")
 def killed(site: SiteUnderTest) -> dict[str, Killed]:
-    """By the kind of the pool; one after the other, for what is told is how long one takes."""
+    """By the kind of the pool; one after the other, because the report is how long one takes."""
     return {kind.name: kill_in_the_middle(site, kind) for kind in POOLS}
 
 
@@ -102,7 +102,7 @@ def kill_in_the_middle(site: SiteUnderTest, kind: Kind) -> Killed:
 
 @pytest.fixture(scope="module")
 def poison(site: SiteUnderTest, killed: dict[str, Killed]) -> dict[str, str]:
-    """By the kind of the pool, a run that kills itself; begun where nobody else kills any more."""
+    """By the kind of the pool, a run that kills itself; begun when the tests kill no other runs any more."""
     return {kind.name: begin(site, kind, poison=True) for kind in OUTER}
 
 

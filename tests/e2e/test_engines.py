@@ -268,7 +268,7 @@ def test_nothing_is_left_of_runs_that_have_ended(
     assert not volumes
 
 
-def test_a_podman_whose_socket_is_not_there_is_told(site: SiteUnderTest) -> None:
+def test_a_podman_whose_socket_is_not_there_is_reported(site: SiteUnderTest) -> None:
     """And the run is tried again, as after any crash."""
     PODMAN.compose(site, "stop", PODMAN.service)
     run = running.start(site, "weather/weather_podman")

@@ -63,7 +63,7 @@ def port(name: str, inside: int) -> int:
 
 
 def until(attempt: Callable[[], Result], *errors: type[Exception]) -> Result:
-    """The first result that is no such error; the last error where there is none in time."""
+    """The first result that is not such an error; the last error if none comes in time."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:

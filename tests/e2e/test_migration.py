@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FLOW = "Docker flow/launch_docker"
 FENCE = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-# What `make` does in a checkout, for a site that lies elsewhere.
+# What `make` does in a checkout, for a site in another folder.
 MAKE = f'make() {{ {sys.executable} {REPO}/render.py --output "$PWD" "$@"; }}\n'
 
 
@@ -56,7 +56,7 @@ class Installation:
         )
 
     def type(self, command: str) -> None:
-        """A step as the page has it, but for the folder that stands there for the user's."""
+        """A step as the page has it, except the folder that represents the user's."""
         typed = command.replace("/data/tiled_storage", str(self.data))
         done = subprocess.run(
             ["bash", "-e", "-c", MAKE + typed],
@@ -78,7 +78,7 @@ class Installation:
             try:
                 yield
             finally:
-                os.killpg(started.pid, signal.SIGTERM)  # as Ctrl-C, which whoever runs the tests may have switched off
+                os.killpg(started.pid, signal.SIGTERM)  # like Ctrl-C, which the caller of the tests may have disabled
                 try:
                     started.wait(60)
                 except subprocess.TimeoutExpired:  # Prefect's worker may be slow to go

@@ -30,7 +30,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def site_in_bundle(machine: Machine, site_images: None) -> Iterator[SiteUnderTest]:
-    """A site that was never started here; its bundle lies in the machine's folder."""
+    """A site that was never started here; its bundle is in the machine's folder."""
     made = sites.make_site(COMPONENTS="server agent client", SERVER_DATABASE="sqlite")
     try:
         made.render("bundle", "--to", str(machine.folder / FILE))

@@ -30,7 +30,7 @@ from tests.sites import LABELS, REPO, SiteUnderTest
 pytestmark = pytest.mark.engine
 
 MIB = 1024 * 1024
-# An engine reads the hosts file anew every five seconds.
+# An engine rereads the hosts file every five seconds.
 WAIT_SECONDS = 180
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -249,7 +249,7 @@ class TestUsers:
         assert docker("pull", "--quiet", name) == f"{name}\n"
         assert docker("image", "inspect", "--format", "{{.Id}}", name) == identity
 
-    @pytest.mark.parametrize("user", ["prefect", "nobody"])
+    @pytest.mark.parametrize("user", ["prefect", "stranger"])
     def test_a_wrong_password_is_a_clear_401(self, user: str, registry: Registry, docker: Docker) -> None:
         assert docker.login(registry.address, user, "wrong").splitlines()[-1] == (
             f"Error response from daemon: login attempt to https://{registry.address}/v2/ failed with status: "
@@ -390,7 +390,7 @@ class TestDoctor:
             assert self.findings(registry)[-1] == (
                 f"FAIL the engine cannot log in to {registry.address} (Error response from daemon: login attempt to "
                 f"https://{registry.address}/v2/ failed with status: 401 Unauthorized); REGISTRY_PASSWORD differs "
-                "from the registry's; after a change in .env, `docker compose up -d` in registry/"
+                "from the registry's; after a change in .env, run `docker compose up -d` in registry/"
             )
         finally:
             registry.apply(REGISTRY_PASSWORD=before)
@@ -408,7 +408,7 @@ class TestDoctor:
 
 class TestWithoutTls:
     def test_an_engine_takes_it_on_this_machine(self, _registry_image: None, tmp_path: Path) -> None:
-        """By loopback, for which Docker asks for no certificate; the page says what other engines have to be told."""
+        """By loopback, for which Docker asks for no certificate; the page says how to configure other engines."""
         name = f"{NAME}-clear"
         (port,) = sites.free_ports(1)
         site = sites.make_site(COMPONENTS="registry", REGISTRY_HOST=name, REGISTRY_PORT=port, REGISTRY_TLS="false")

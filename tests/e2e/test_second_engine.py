@@ -32,16 +32,16 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 def render(machine: Machine, site: SiteUnderTest, component: str, **more: str) -> Path:
-    """The folder of that component's site there: all that it is told of the first machine."""
+    """The folder of that component's site there: all that it knows of the first machine."""
     root = machine.folder / component
     root.mkdir()
-    told = {
+    given = {
         "SITE": site.name,
         "COMPONENTS": component,
         "PREFECT_API_URL": running.api_url(site),
         "PREFECT_API_AUTH_STRING": site.env["PREFECT_API_AUTH_STRING"],
     }
-    sites.write_env(root / ".env", told | more)
+    sites.write_env(root / ".env", given | more)
     sites.render("--output", str(root))
     return root
 

@@ -27,7 +27,7 @@ def test_the_old_login_is_refused_and_server_and_workers_go_on(site: SiteUnderTe
         SERVER_REDIS_PASSWORD=REDIS_PASSWORD,
     )
     site.render_files()
-    assert status(site, old) == 200  # nothing was told yet
+    assert status(site, old) == 200  # no service knows it yet
 
     (password,) = commands("A database password was changed")
     for command in (password, "cd agent && docker compose up -d --wait"):

@@ -161,6 +161,6 @@ def test_a_key_that_was_changed_is_everybodys_key(moving: Moving) -> None:
     moving.site.set(STORAGE_ACCESS_KEY="another", STORAGE_SECRET_KEY="another/secret+key")
     said = moving.move("s3")
     assert re.search(r"aws-credentials/site-storage +changed: aws_access_key_id, aws_secret_access_key", said)
-    moving.change_the_flow("fifth")  # the render has written the bundle's own flow anew
+    moving.change_the_flow("fifth")  # the render has rewritten the bundle's own flow
     moving.register()
     assert all(one["host"].startswith("fifth ") for one in moving.in_bucket(moving.run()))

@@ -18,9 +18,9 @@ from tests.sites import SiteUnderTest
 SCRIPT = """
 import re, sys
 from pathlib import Path
-told = dict(re.findall(r"^ *([a-z_]+): '?([^'\\n]*)", Path(sys.argv[1]).read_text(), re.MULTILINE))
-before = (Path(told["results"]) / told["uid_retrieve"]).read_text() if told["uid_retrieve"] else ""
-(Path(told["results"]) / told["uid_save"]).write_text(before + told["word"])
+params = dict(re.findall(r"^ *([a-z_]+): '?([^'\\n]*)", Path(sys.argv[1]).read_text(), re.MULTILINE))
+before = (Path(params["results"]) / params["uid_retrieve"]).read_text() if params["uid_retrieve"] else ""
+(Path(params["results"]) / params["uid_save"]).write_text(before + params["word"])
 """
 CATALOGUE = "algorithms: {words: {conda_env: lab, tasks: {say: say.py}}}\n"
 

@@ -146,7 +146,7 @@ def pushed(dind: Dind, image: str) -> str:
 
 
 def test_what_the_engine_may_not_be_asked_fails_the_run_and_says_so(dind: Dind) -> None:
-    """Whoever has the API's login may name mounts of a flow container: those of the engine's machine are no choice."""
+    """Anyone with the API's login may name mounts of a flow container, but not those of the engine's machine."""
     run = running.start(dind.site, "weather/weather_dind", job_variables={"volumes": ["/run/dind:/engine"]})
     (state,) = running.ended(dind.site, run)
     assert state["type"] == "CRASHED"

@@ -69,7 +69,7 @@ class Folder:
     server: Server
 
     def write(self, name: str, content: Any) -> None:
-        """Write a file; what is no text is written as YAML, of which JSON is a part."""
+        """Write a file; content that is not text becomes YAML, which includes JSON."""
         file = self.path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False))
@@ -117,12 +117,12 @@ class Folder:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A loopback port on which nothing listens."""
     return sites.free_ports(1)[0]
 
 
 def environment(home: Path, port: int, host: str = LOOPBACK, **more: str) -> dict[str, str]:
-    """The environment of the server and of its clients: none of the settings of whoever runs the tests."""
+    """The environment of the server and of its clients: no settings of the person who runs the tests."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     return {
         **inherited,

@@ -34,9 +34,9 @@ from prefect import flow, runtime
 
 def act(sent, prev_flow_run_id):
     params, home = sent["params"], Path(os.environ["LABORATORY"])
-    told = {"run": str(runtime.flow_run.id), "prev": prev_flow_run_id, "attempt": runtime.flow_run.run_count}
+    given = {"run": str(runtime.flow_run.id), "prev": prev_flow_run_id, "attempt": runtime.flow_run.run_count}
     with (home / params["says"]).open("a") as record:
-        record.write(json.dumps(told) + "\\n")
+        record.write(json.dumps(given) + "\\n")
     while not all((home / name).exists() for name in params.get("waits_for", [])):
         time.sleep(0.1)
     if "dies" in params and runtime.flow_run.run_count <= params["dies"]:
@@ -69,7 +69,7 @@ CHILDREN = {"launch_docker": "docker", "launch_conda": "conda", "launch_slurm": 
 
 @dataclass(frozen=True)
 class Laboratory:
-    """The folder of one laboratory, in which the children leave what they were told."""
+    """The folder of one laboratory, in which the children record what they got."""
 
     folder: Folder
     workers: dict[str, Popen[bytes]] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class Laboratory:
         return start(self.folder, "launch_parent_flow", params_list=list(steps))
 
     def said(self, name: str) -> list[dict[str, Any]]:
-        """What each run of a step was told."""
+        """What each run of a step got."""
         record = self.path / name
         return [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
 

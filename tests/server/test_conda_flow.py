@@ -1,4 +1,4 @@
-"""`launch_conda` by a real worker, in an environment of the stand-in for conda: none can be had where tests run."""
+"""`launch_conda` by a real worker, in an environment of the stand-in for conda, not available here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

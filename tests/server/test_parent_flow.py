@@ -24,7 +24,7 @@ def laboratory(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def step(says: str, **more: Any) -> dict[str, Any]:
-    """A step that leaves what it was told in the file `says`."""
+    """A step that records what it got in the file `says`."""
     of_step: dict[str, Any] = {key: more.pop(key) for key in OF_STEP if key in more}
     return {"model_name": "pca", "task_name": "train", "params": {"says": says, **more}, **of_step}
 
@@ -60,11 +60,11 @@ def test_steps_that_need_nothing_of_each_other_run_side_by_side(laboratory: Labo
         step("both", needs=["right", "left"]),
     )
     assert run.ends() == "Completed", run.log()
-    assert [told["prev"] for told in laboratory.said("both")] == [ids(run)["right"]]
+    assert [child["prev"] for child in laboratory.said("both")] == [ids(run)["right"]]
 
 
 def test_a_step_that_fails_ends_the_parent_and_a_retry_does_it_again_alone(laboratory: Laboratory) -> None:
-    run = laboratory.start(step("before"), step("fails", fails="mended"), step("after"))
+    run = laboratory.start(step("before"), step("fails", fails="repaired"), step("after"))
     assert run.ends() == "Failed"
     child = ids(run)
     assert run.message == (
@@ -72,7 +72,7 @@ def test_a_step_that_fails_ends_the_parent_and_a_retry_does_it_again_alone(labor
         "Failed: Flow run encountered an exception: RuntimeError: the data is not there\n"
         "not begun: step 3 (pca/train)"
     )
-    (laboratory.path / "mended").touch()
+    (laboratory.path / "repaired").touch()
     run.set_state("SCHEDULED", "AwaitingRetry")
     assert run.ends() == "Completed", run.log()
     assert {name: len(laboratory.said(name)) for name in ("before", "fails", "after")} == {
@@ -100,7 +100,7 @@ def test_a_step_that_crashes_and_is_brought_back_goes_on(laboratory: Laboratory)
     run = laboratory.start(step("dies-once", dies=1), step("after-it"))
     try:
         child = run.child("1")
-        # A crash is told twice, by the run's own process and by its worker; the second may come after the run is back.
+        # Two reports of a crash: by the run's own process and by its worker; the second may come after the run is back.
         while len(laboratory.said("dies-once")) < 2:
             child.becomes("Crashed")
             child.set_state("SCHEDULED", "AwaitingRetry")
@@ -108,7 +108,7 @@ def test_a_step_that_crashes_and_is_brought_back_goes_on(laboratory: Laboratory)
         assert run.ends() == "Completed", run.log()
     finally:
         laboratory.configure()
-    assert [told["attempt"] for told in laboratory.said("dies-once")] == [1, 2]
+    assert [child["attempt"] for child in laboratory.said("dies-once")] == [1, 2]
     assert laboratory.said("after-it")[0]["prev"] == child.id
 
 
@@ -161,7 +161,7 @@ def test_what_cannot_run_is_refused_before_anything_starts(
 
 
 def test_a_parent_whose_worker_is_killed_goes_on_where_it_was(laboratory: Laboratory) -> None:
-    """Four steps: the second is under way when worker and parent are killed, and completes while nobody watches."""
+    """Four steps: the second is under way when worker and parent are killed, and completes while nothing watches it."""
     run = laboratory.start(step("k1"), step("k2", waits_for=["go"]), step("k3"), step("k4"))
     run.child("2").becomes("Running")
     laboratory.workers["parents"].kill()
@@ -174,7 +174,7 @@ def test_a_parent_whose_worker_is_killed_goes_on_where_it_was(laboratory: Labora
     with laboratory.worker("parents", "second"):
         assert run.ends() == "Completed", run.log()
     assert run.read()["run_count"] == 2
-    assert [[told["prev"] for told in laboratory.said(name)] for name in ("k1", "k2", "k3", "k4")] == [
+    assert [[child["prev"] for child in laboratory.said(name)] for name in ("k1", "k2", "k3", "k4")] == [
         [""],
         [ids(run)["1"]],
         [ids(run)["2"]],

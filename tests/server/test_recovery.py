@@ -164,7 +164,7 @@ def runs(site: Site, recovery: Path) -> dict[str, str]:
         "never heard, but its deployment": site.run("PENDING", "RUNNING", worker=ALIVE, deployment=site.other),
         "taken, worker dead": site.run("PENDING", "PENDING/Submitting", worker=DEAD),
         "taken, worker alive": site.run("PENDING", "PENDING/Submitting", worker=ALIVE),
-        "taken by nobody": site.run("PENDING"),
+        "taken by no worker": site.run("PENDING"),
         "cancelled": site.run("PENDING", "RUNNING", "CANCELLED"),
         "completed": site.run("PENDING", "RUNNING", "COMPLETED"),
         "paused": site.run("PENDING", "RUNNING", "PAUSED"),
@@ -247,15 +247,15 @@ def test_a_run_left_pending_by_a_dead_worker_comes_back_and_says_which(
 
 
 def test_a_run_that_no_worker_took_further_comes_back(site: Site, runs: dict[str, str], recovery: Path) -> None:
-    lost = runs["taken by nobody"]
+    lost = runs["taken by no worker"]
     until(lambda: site.names(lost)[-1] == "AwaitingRetry", recovery)
     assert site.message(lost, "Crashed").startswith("Taken by a worker ")
 
 
-def test_what_lives_is_over_or_belongs_to_nobody_is_left_alone(
+def test_what_lives_is_over_or_belongs_to_no_pool_is_left_alone(
     site: Site, runs: dict[str, str], recovery: Path
 ) -> None:
-    for lost in ("silent", "taken, worker dead", "never heard, worker dead", "taken by nobody"):
+    for lost in ("silent", "taken, worker dead", "never heard, worker dead", "taken by no worker"):
         until(lambda run=runs[lost]: site.names(run)[-1] == "AwaitingRetry", recovery)  # type: ignore[misc]
     left = {
         "never heard, worker alive": "Running",

@@ -26,7 +26,7 @@ from tests.server.conftest import Folder, Server, environment, free_port, runnin
 
 @contextmanager
 def answering(status: int, body: str, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """An HTTP server that is no Prefect server: what it says of the version is set here, and it knows nothing else."""
+    """An HTTP server that is not a Prefect server: it answers only the request for the version, as set here."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -36,7 +36,7 @@ def answering(status: int, body: str, tls: ssl.SSLContext | None = None) -> Iter
             self.wfile.write(body.encode() if known else b"{}")
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log no requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if tls:

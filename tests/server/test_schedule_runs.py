@@ -32,7 +32,7 @@ weather:
     timezone: Asia/Kolkata
     parameters: {{kind: rrule}}
 """
-# In place of the sample flow: each run leaves one line, which says what it was to be and when.
+# In place of the sample flow: each run leaves one line, which says its name and its time.
 FLOW = """
 import os
 

@@ -120,7 +120,7 @@ def test_once_starts_nothing_after_a_completed_run(samples: Folder, server: Serv
 
 
 def test_runs_that_do_not_complete_are_a_failure_and_named(samples: Folder, server: Server) -> None:
-    # The flow is there and the storage is not: a file stands where the folder of results should be.
+    # The flow is there and the storage is not: a file is in place of the folder of results.
     results = samples.path / "srv" / "results"
     with replaced_by_a_file(results):
         done = samples.register("run", "weather/weather", "--parameters", '{"months": [2]}')

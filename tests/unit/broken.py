@@ -67,7 +67,7 @@ SECRET = {"PREFECT_API_AUTH_STRING", "SERVER_DATABASE_PASSWORD", "SERVER_REDIS_P
 
 MISSING = "a value is missing"
 NAME = "a site's name has 1 to 40 lower-case letters, digits and inner hyphens: Compose and DNS allow no others"
-TAKEN = "every engine has a network of this name already; choose another"
+TAKEN = "every engine already has a network with this name; choose another"
 PLACEHOLDER = "this is a placeholder; write the real value"
 SECRET_PLACEHOLDER = f"{PLACEHOLDER}, or leave it empty to have one made"
 TWICE = "a component is named twice"
@@ -95,13 +95,13 @@ NO_CERTIFICATES = "this file holds no certificates in PEM format, or cannot be r
 LABEL = "a label is written NAME=VALUE, several are separated by commas"
 BIND = "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
 EXPOSED = (
-    "beyond this machine the login travels in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
-    "or stay on loopback behind a TLS proxy"
+    "other machines would send the login in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
+    "or use 127.0.0.1 behind a TLS proxy"
 )
 PORT = "a port is a whole number from 1 to 65535"
 SWITCH = "this must be true or false"
 COUNT = "this is a whole number from 1 to 1000"
-SQLITE = "sqlite takes one process; write 1, or SERVER_DATABASE=postgres"
+SQLITE = "sqlite allows one process; write 1, or SERVER_DATABASE=postgres"
 IDENTIFIER = "a PostgreSQL name has lower-case letters, digits and _, and does not begin with a digit"
 OF_POSTGRES = "PostgreSQL reserves this name; choose another"
 POOL = "a work pool's name has up to 63 letters, digits, _ . and -, and begins with a letter or digit"
@@ -125,7 +125,7 @@ class Broken:
 def value(
     key: str, reason: str, *values: str, before: str = "", quote: str = "", instead: str | None = None
 ) -> list[Broken]:
-    """One file for each value, which stands in the line after `before` and breaks the same rule."""
+    """One file for each value, which is in the line after `before` and breaks the same rule."""
     number = before.count("\n") + 1
     advice = EXAMPLE[key] if instead is None else instead
     return [
@@ -300,7 +300,7 @@ IMAGES = [
     *image("AGENT_IMAGE"),
     *value("EXTRA_CA_BUNDLE", ABSOLUTE, "ca.pem", "~/ca.pem", "./ca.pem"),
     *value("EXTRA_CA_BUNDLE", "there is no such file", "/no/such/ca.pem"),
-    *value("EXTRA_CA_BUNDLE", "this is no file", "/etc", "/dev/zero"),
+    *value("EXTRA_CA_BUNDLE", "this is not a file", "/etc", "/dev/zero"),
     *value("EXTRA_CA_BUNDLE", NO_CERTIFICATES, "/etc/passwd", "/dev/null/ca.pem"),
 ]
 
@@ -362,7 +362,7 @@ AGENT = [
     *whole_number("AGENT_HEALTH_PORT", 1, 65535, "a port"),
     *value(
         "AGENT_HEALTH_PORT",
-        "3 workers take ports up to 65536, and 65535 is the last",
+        "3 workers need ports up to 65536, and 65535 is the last",
         "65534",
         before="AGENT_REPLICAS=3\n",
     ),

@@ -1,4 +1,4 @@
-"""Settings of a test's own, as they would stand in `.env`."""
+"""Settings of a test's own, as if they were in `.env`."""
 
 from collections.abc import Mapping
 

@@ -200,7 +200,7 @@ def test_a_folder_in_place_of_files_is_refused(tmp_path: Path, refuses: Refuses)
 
 
 def test_a_folder_that_takes_no_files_is_refused(refuses: Refuses) -> None:
-    """Also for root: nobody can write below /proc."""
+    """Also for root: no user can write below /proc."""
     fault = "/proc/site/.env: cannot be written (No such file or directory); nothing was changed"
     refuses(fault, output=Path("/proc/site"))
 

@@ -197,7 +197,7 @@ def test_what_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert said[-3].startswith(f"{file}: ")
     assert said[-3].endswith(f", sha256 {digest}")
     assert said[-2] == (
-        "it contains .env with every secret of the site: whoever can read it controls the site (its mode is 0600)"
+        "it contains .env with every secret of the site: anyone who can read it controls the site (its mode is 0600)"
     )
     assert said[-1] == f"on the other machine: tar xzf {file.name} load && python3 load {file.name}"
 

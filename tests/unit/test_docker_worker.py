@@ -38,7 +38,7 @@ def said(error: Exception) -> str:
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "mend"),
+    ("status", "words", "remedy"),
     [
         (500, "login attempt to https://registry:5000/v2/ failed with status: 401 Unauthorized", LOGIN),
         (404, f"manifest for {IMAGE} not found: manifest unknown: manifest unknown", PUSH),
@@ -66,8 +66,8 @@ def said(error: Exception) -> str:
         ),
     ],
 )
-def test_the_words_of_the_engine_with_the_mend(status: int, words: str, mend: str) -> None:
-    assert said(refusal(status, "POST", "/v1.45/auth", words)) == f"{words}; {mend}"
+def test_the_words_of_the_engine_with_the_mend(status: int, words: str, remedy: str) -> None:
+    assert said(refusal(status, "POST", "/v1.45/auth", words)) == f"{words}; {remedy}"
 
 
 def test_what_the_proxy_refuses() -> None:

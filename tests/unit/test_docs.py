@@ -42,7 +42,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Lines of shell code and what stands in backticks, without comments."""
+    """Lines of shell code and text in backticks, without comments."""
     lines = [line for code in blocks(page, "sh") for line in code.splitlines()]
     return [line.partition(" #")[0] for line in lines] + INLINE.findall(FENCE.sub("", text(page)))
 
@@ -91,7 +91,7 @@ def test_commands_of_render_exist(page: Path) -> None:
 
 @pages
 def test_names_of_settings_exist(page: Path) -> None:
-    """One with a component's prefix is a setting; any other is Prefect's, or stands in a file of this repository."""
+    """One with a component's prefix is a setting; any other is Prefect's, or is in a file of this repository."""
     names = {name for code in [*commands(page), *blocks(page, "ini")] for name in NAME.findall(code)}
     ours = {name for name in names if OURS.match(name)}
     assert ours <= KEYS.keys()

@@ -198,7 +198,7 @@ class TestServer:
     def test_a_login_that_it_refuses(self, tmp_path: Path, api: int) -> None:
         assert of_server(tmp_path, api, "admin:another")[-1] == (
             "FAIL the API refuses the login of PREFECT_API_AUTH_STRING; "
-            "copy the server's; after a change there, `docker compose up -d` in server/"
+            "copy the server's; if it changed there, run `docker compose up -d` in server/"
         )
 
 
@@ -214,7 +214,7 @@ def test_a_component_needs_no_more_than_a_machine_that_answers(tmp_path: Path) -
     settings = load(tmp_path, "COMPONENTS=agent\nPREFECT_API_URL=http://p/api\nSERVER_AUTH=false\n").settings
     (found,) = server.findings(settings, Deaf())  # type: ignore[arg-type]
     assert (found.status, found.what) == (FAIL, "no API answers at http://p/api")
-    assert found.advice == "check PREFECT_API_URL, the network, and that the server runs"
+    assert found.advice == "check PREFECT_API_URL, the network, and whether the server runs"
 
 
 def test_a_component_is_asked_because_it_is_in_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,19 +11,21 @@ from stack.load import envfile
 from stack.settings import example
 from tests.sites import REPO
 
-ANEW = "write it anew with `python -m stack.components`"
+REWRITE = "rewrite it with `python -m stack.components`"
 
 
 def test_the_example_is_made_of_the_settings() -> None:
-    assert (REPO / ".env.example").read_text(encoding="utf-8") == example.env_example(SETTINGS.sections), ANEW
+    assert (REPO / ".env.example").read_text(encoding="utf-8") == example.env_example(SETTINGS.sections), REWRITE
 
 
 def test_the_page_is_made_of_the_settings() -> None:
-    assert (REPO / "docs" / "settings.md").read_text(encoding="utf-8") == example.settings_page(SETTINGS.sections), ANEW
+    assert (REPO / "docs" / "settings.md").read_text(encoding="utf-8") == example.settings_page(SETTINGS.sections), (
+        REWRITE
+    )
 
 
 def test_the_example_means_the_defaults() -> None:
-    """Every setting stands in it once, and with the value that it has where it does not stand."""
+    """Every setting is in it once, with its default."""
     env = envfile.parse(Path(".env.example"), example.env_example(SETTINGS.sections))
     assert sorted(env.assignments) == sorted(SETTINGS.keys)
     assert validate(env) == SETTINGS.defaults()
@@ -35,7 +37,7 @@ def test_the_example_of_a_setting_is_a_value_of_it(key: str) -> None:
     env = envfile.parse(Path(".env"), f"{key}={SETTINGS.keys[key].example}\n")
     checked, faults = SETTINGS.examine(env)
     assert faults == {}
-    if key != "REGISTRY_USERS":  # read as the passwords themselves, and written by nobody but users
+    if key != "REGISTRY_USERS":  # read as the passwords themselves, and written only by users
         assert example.written(getattr(checked, key)) == env.assignments[key].value
 
 

@@ -1,4 +1,4 @@
-"""Names of images, what is to be made, what a build may know of this machine, and the script that passes secrets."""
+"""Names of images, what must be made, what a build may know of this machine, and the script that passes secrets."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from stack.images.recipe import Recipe
 
 REPO = Path(__file__).resolve().parents[2]
 IMAGES = ("prefect", "flows", "postgres", "redis")
-# What is made anew where an input of an image changes: the image itself, and all that begin with it.
+# What is rebuilt if an input of an image changes: the image itself, and all images made from it.
 HEIRS = {
     "debian": {"debian", "prefect", "flows", "postgres", "redis", "flights", "weather", "pca"},
     "prefect": {"prefect", "flows", "flights", "weather", "pca"},

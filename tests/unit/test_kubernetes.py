@@ -43,7 +43,7 @@ VARIANTS: tuple[dict[str, str], ...] = (
 )
 variants = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 IMAGE = (
-    "Prefect's charts want a tag that begins with its version, 3.9.1, and no digest; write for example "
+    "Prefect's charts need a tag that begins with its version, 3.9.1, and no digest; write for example "
     "KUBERNETES_IMAGE=registry.example.org/flows:3.9.1-1"
 )
 
@@ -68,7 +68,7 @@ def secrets(files: dict[str, str]) -> dict[str, str]:
 
 
 def environments(value: Any) -> Iterator[list[dict[str, Any]]]:
-    """Every list of variables, wherever it stands."""
+    """Every list of variables, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in ("env", "extraEnvVars"):
@@ -222,7 +222,7 @@ def test_all_pods_have_the_same_image(image: str, repository: str, tag: str) -> 
         (
             "KUBERNETES_VALUES=true\nCOMPONENTS=registry client\nPREFECT_API_URL=http://a.example.org/api\n"
             "PREFECT_API_AUTH_STRING=a:b",
-            ".env:1: KUBERNETES_VALUES=true: there are charts for server and agent alone; add one to COMPONENTS, or "
+            ".env:1: KUBERNETES_VALUES=true: there are charts only for server and agent; add one to COMPONENTS, or "
             "write false; write for example KUBERNETES_VALUES=false",
         ),
         (

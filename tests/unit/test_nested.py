@@ -1,4 +1,4 @@
-"""Engines in containers of the site: what they are given, when they are made anew, and what doctor says of them."""
+"""Engines in containers of the site: what they are given, when they are recreated, and what doctor says of them."""
 
 import json
 import shlex
@@ -133,7 +133,7 @@ class TestDoctor:
         docker_says(tmp_path, monkeypatch, ps="echo id", version="echo Cannot connect to the daemon >&2; exit 1")
         logs = "`cd worker-docker && docker compose --file compose.dind.yaml logs dind`"
         assert said(tmp_path) == [
-            f"FAIL the engine of worker-dind does not answer (Cannot connect to the daemon); {logs} says why"
+            f"FAIL the engine of worker-dind does not answer (Cannot connect to the daemon); {logs} shows why"
         ]
 
     def test_an_engine_that_lacks_images(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ class TestDoctor:
         log = docker_says(tmp_path, monkeypatch, ps="echo id", version="echo 26.1.5", login=refused)
         assert said(tmp_path, REGISTRY)[1:] == [
             "FAIL the engine of worker-dind cannot log in to registry:5000 (401 Unauthorized); REGISTRY_PASSWORD "
-            "differs from the registry's; after a change in .env, `docker compose up -d` in registry/"
+            "differs from the registry's; after a change in .env, run `docker compose up -d` in registry/"
         ]
         assert "registry-password" not in log.read_text()
 

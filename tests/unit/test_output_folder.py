@@ -25,15 +25,15 @@ def test_files_that_no_render_wrote_are_not_overwritten(tmp_path: Path, capsys: 
     (tmp_path / "server/compose.yaml").write_text("services: {mine: {image: mine:1}}\n")
     before = tree(tmp_path)
     assert cli.main(["--output", str(tmp_path)]) == 2
-    told = "server/compose.yaml would be lost, and no render wrote it; move it away, or take another --output"
-    assert capsys.readouterr().err == f"{tmp_path}: {told}\n"
+    expected = "server/compose.yaml would be lost, and no render wrote it; move it away, or take another --output"
+    assert capsys.readouterr().err == f"{tmp_path}: {expected}\n"
     assert tree(tmp_path) == before
 
 
 def test_a_site_lies_in_nothing_that_it_has_a_copy_of(capsys: Capture) -> None:
     inside = REPO / "images/als"
     assert cli.main(["--output", str(inside)]) == 2
-    assert capsys.readouterr().err == f"{inside}: lies in images/, of which a site has a copy; take another --output\n"
+    assert capsys.readouterr().err == f"{inside}: is inside images/, which a site copies; choose another --output\n"
     assert not inside.exists()
 
 
@@ -63,9 +63,9 @@ def test_what_the_yaml_library_stumbles_over_is_told_in_a_line(
     assert f"{name}: {NOT_YAML[name]}" in line
 
 
-@pytest.mark.parametrize(("passphrase", "told"), [(b"", ""), (b"secret", "this key has a passphrase")])
-def test_a_key_must_be_of_use_to_a_worker(tmp_path: Path, capsys: Capture, passphrase: bytes, told: str) -> None:
+@pytest.mark.parametrize(("passphrase", "expected"), [(b"", ""), (b"secret", "this key has a passphrase")])
+def test_a_key_must_be_of_use_to_a_worker(tmp_path: Path, capsys: Capture, passphrase: bytes, expected: str) -> None:
     (tmp_path / "id").write_bytes(private_key(passphrase))
     (tmp_path / ".env").write_text(f"AGENT_POOLS=slurm\nSLURM_HOST=login\nSLURM_SSH_KEY={tmp_path}/id\n")
-    assert cli.main(["--output", str(tmp_path)]) == (2 if told else 0)
-    assert told in capsys.readouterr().err
+    assert cli.main(["--output", str(tmp_path)]) == (2 if expected else 0)
+    assert expected in capsys.readouterr().err

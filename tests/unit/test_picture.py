@@ -20,7 +20,7 @@ def compose_files(folder: Path, *settings: str) -> dict[str, str]:
 
 
 def texts(svg: str) -> list[str]:
-    """Everything that is written in the picture; fails where it is no XML."""
+    """All text in the picture; fails if it is not XML."""
     return ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314  # our own
 
 
@@ -56,7 +56,7 @@ def test_what_none_of_the_files_makes_is_made_elsewhere(tmp_path: Path) -> None:
     assert "site: the network als, made elsewhere" in shown
 
 
-def test_worker_and_client_call_the_api_that_they_are_told(tmp_path: Path) -> None:
+def test_worker_and_client_call_the_api_that_they_are_reported(tmp_path: Path) -> None:
     shown = texts(picture.picture(compose_files(tmp_path, "SITE=als")))
     assert shown.count("http://server:4200/api") == 1
     assert "browser" in shown
@@ -109,6 +109,6 @@ def test_render_writes_the_picture_of_the_site(tmp_path: Path) -> None:
 
 
 def test_the_picture_in_the_readme_is_that_of_the_default_site(tmp_path: Path) -> None:
-    """Mend it with: python render.py --output /tmp/site && cp /tmp/site/site.svg docs/site.svg"""
+    """To update it: python render.py --output /tmp/site && cp /tmp/site/site.svg docs/site.svg"""
     plan = {file.path: file.content.decode() for file in site.load(tmp_path / ".env", tmp_path).plan}
     assert (REPO / "docs" / "site.svg").read_text(encoding="utf-8") == plan["site.svg"]

@@ -55,7 +55,7 @@ def fails(words: str) -> str:
             "FAIL",
             f"login attempt to https://{ADDRESS}/v2/ failed with status: 401 Unauthorized",
             "REGISTRY_PASSWORD differs from the registry's; "
-            "after a change in .env, `docker compose up -d` in registry/",
+            "after a change in .env, run `docker compose up -d` in registry/",
         ),
         ("note", "dial tcp 0.0.0.0:5000: connect: connection refused", "start it with `make up`"),
         ("FAIL", "tls: failed to verify certificate: x509: certificate signed by unknown authority", ASK_TRUST),
@@ -63,7 +63,7 @@ def fails(words: str) -> str:
         (
             "FAIL",
             "http: server gave HTTP response to HTTPS client",
-            "REGISTRY_TLS=false: allow it in the engine, as registry/README.md says",
+            "REGISTRY_TLS=false: allow that in the engine (registry/README.md)",
         ),
         ("FAIL", "something new", "correct that and try again"),
     ],
@@ -113,7 +113,7 @@ def test_a_refused_login_ends_the_push(made: Site, tmp_path: Path, monkeypatch: 
         push.push(made, print)
     assert refused.value.faults == (
         f"the engine cannot log in to {ADDRESS} (401 Unauthorized); REGISTRY_PASSWORD differs from the registry's; "
-        "after a change in .env, `docker compose up -d` in registry/",
+        "after a change in .env, run `docker compose up -d` in registry/",
     )
 
 

@@ -97,7 +97,7 @@ class TestOneValue:
             ("REGISTRY_USERS=alice:changeme", "alice: this is a placeholder; write the real value"),
             ("REGISTRY_CERTIFICATE=tls.crt", "write the absolute path of the file"),
             ("REGISTRY_CA=/nowhere/ca.pem", "there is no such file"),
-            ("REGISTRY_CA=/", "this is no file"),
+            ("REGISTRY_CA=/", "this is not a file"),
             ("REGISTRY_CA=/etc/passwd", "this file holds no certificates in PEM format, or cannot be read"),
         ],
     )
@@ -105,7 +105,7 @@ class TestOneValue:
         assert faults(tmp_path, setting) == [fault(setting, reason)]
 
     def test_its_own_user_is_not_given_again(self, tmp_path: Path) -> None:
-        reason = "prefect is REGISTRY_USER already; leave it out, or rename one"
+        reason = "prefect is already REGISTRY_USER; leave it out, or rename one"
         found = faults(tmp_path, "REGISTRY_USERS=prefect:p bob:b")
         assert found == [fault("REGISTRY_USERS=prefect:p bob:b", reason, instead="bob:...")]
 
@@ -178,7 +178,7 @@ class TestOwnCertificate:
 
     def test_without_its_key(self, tmp_path: Path, ca: Pair) -> None:
         certificate, key, _ = self.files(tmp_path, ca, "registry")
-        reason = "a certificate and its key belong together; set both, or neither to have them made"
+        reason = "a certificate and its key belong together; set both, or neither: render then makes them"
         for given, lacking in ((certificate, "REGISTRY_KEY"), (key, "REGISTRY_CERTIFICATE")):
             assert faults(tmp_path, given) == [
                 f".env: {lacking}=: {reason}; write for example {lacking}={EXAMPLE[lacking]}"

@@ -1,4 +1,4 @@
-"""schedules.yml: what it says stands in the deployment files, and what is wrong in it is said at once."""
+"""schedules.yml: its schedules are in the deployment files, and its faults are reported at once."""
 
 import subprocess
 import sys

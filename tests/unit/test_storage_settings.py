@@ -78,7 +78,7 @@ def test_a_bucket_needs_a_server_and_its_key(tmp_path: Path) -> None:
     assert faults(tmp_path, "CLIENT_STORAGE=s3") == [
         ".env: STORAGE_S3_URL=: CLIENT_STORAGE=s3 has no S3 server: set its URL, or add storage to COMPONENTS; "
         f"write for example STORAGE_S3_URL={URL}",
-        ".env: STORAGE_SECRET_KEY=: the S3 server is not made here: copy its secret key; "
+        ".env: STORAGE_SECRET_KEY=: the S3 server is elsewhere: copy its secret key; "
         f"write for example STORAGE_SECRET_KEY={EXAMPLE['STORAGE_SECRET_KEY']}",
     ]
 
@@ -181,7 +181,7 @@ def pool_env(made: Site, pool: str) -> dict[str, str]:
 
 
 def test_seaweedfs_is_told_of_the_keys_in_a_file(tmp_path: Path) -> None:
-    """A stand-in for `weed`: the real one could not be had. What it gets is what its documentation asks for."""
+    """A stand-in for `weed`: the real one was not available. It gets what its documentation asks for."""
     (tmp_path / "STORAGE_ACCESS_KEY").write_text("prefect")
     (tmp_path / "STORAGE_SECRET_KEY").write_text("a/secret+key=")
     weed = tmp_path / "weed"

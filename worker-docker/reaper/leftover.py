@@ -20,7 +20,7 @@ class Leftover:
 
 
 def reason_to_remove(leftover: Leftover, run: FlowRun | None, before: datetime) -> str:
-    """Why it is to be removed, or nothing. `run` is None where the API does not know the flow run.
+    """Why it must be removed, or nothing. `run` is None where the API does not know the flow run.
 
     What ended after `before` stays a little: a worker may still read the container's log and exit code. What the
     API does not know and still runs stays too: it may be another server's.

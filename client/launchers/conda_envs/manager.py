@@ -48,8 +48,8 @@ class Manager:
     def command(self, prefix: str, words: Sequence[str]) -> list[str]:
         """What runs the command in the environment.
 
-        conda's `run`, and that of mamba 1, which is conda's, holds the output back until the end unless told not to;
-        the others know no such option. Only the first two say `conda` with their version.
+        conda's `run`, and that of mamba 1, which is conda's, keeps the output back until the end without that option;
+        the others do not have it. Only the first two say `conda` with their version.
         """
         streamed = ["--no-capture-output"] if "conda" in self._ask("--version") else []
         return [self.path, "run", *streamed, "--prefix", prefix, *words]
@@ -67,7 +67,7 @@ class Manager:
 
 
 def find_manager(environ: Mapping[str, str] = os.environ) -> Manager:
-    """The manager that CONDA_EXE or MAMBA_EXE names, or the first on the PATH. Raises LaunchError for want of one."""
+    """The manager that CONDA_EXE or MAMBA_EXE names, or the first on the PATH. Raises LaunchError if there is none."""
     named = (environ.get(variable, "") for variable in VARIABLES)
     on_path = (shutil.which(name, path=environ.get("PATH", "")) for name in NAMES)
     found = next((path for path in [*named, *on_path] if path), None)

@@ -150,7 +150,7 @@ def _ending(params: DockerParams, state: Mapping[str, Any]) -> str:
         return f"was killed for lack of memory (OOM; memory limit {params.memory or 'of the machine'}): raise memory"
     ending = f"ended with exit code {code}{_signal(code)}"
     if params.memory and code == 128 + Signals.SIGKILL:  # Podman 4 on cgroup v1 does not tell OOM
-        return f"{ending}, for lack of memory (OOM; memory limit {params.memory}) if nobody killed it: raise memory"
+        return f"{ending}, for lack of memory (OOM; memory limit {params.memory}) unless it was killed: raise memory"
     return ending
 
 

@@ -20,7 +20,7 @@ _MOUNT_ID = re.compile(
     r"^\S+ \S+ \S+ \S*?/(?:overlay-)?containers/(?:[^/\s]+/)?([0-9a-f]{64})/\S* /etc/(?:hostname|hosts|resolv\.conf) ",
     re.MULTILINE,
 )
-_SHORT_ID = re.compile(r"^[0-9a-f]{12}$")  # what an engine calls a container's host where nobody names it
+_SHORT_ID = re.compile(r"^[0-9a-f]{12}$")  # a container's default host name
 
 
 def container_ids(cgroup: str, mountinfo: str) -> list[str]:

@@ -11,7 +11,7 @@ from launchers.launching.errors import LaunchError
 
 @dataclass(frozen=True)
 class Mount:
-    """One mount of the flow's own container; `source` is empty where it lies in memory (tmpfs).
+    """One mount of the flow's own container; `source` is empty if it is in memory (tmpfs).
 
     `volume` is the name of a volume whose parts this engine mounts by name.
     """
@@ -29,7 +29,7 @@ class Mount:
 class HostPath:
     """A path on the engine's machine; whether the flow itself may write there, and whether it sees it at all.
 
-    Where it lies in a volume that can be mounted by name, `volume` is that name and `below` the path inside it.
+    If it is in a volume that can be mounted by name, `volume` is that name and `below` the path inside it.
     """
 
     path: str
@@ -40,7 +40,7 @@ class HostPath:
 
 
 def covers(directory: str, path: str) -> bool:
-    """Whether the normalised absolute `path` is `directory` or lies below it."""
+    """Whether the normalised absolute `path` is `directory` or is below it."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 

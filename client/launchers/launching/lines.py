@@ -39,7 +39,7 @@ def records_of(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
 
 
 class LineReader:
-    """Lines of one stream. Bytes that are no UTF-8 and control characters become U+FFFD, colours are dropped."""
+    """Lines of one stream. Invalid UTF-8 and control characters become U+FFFD; colours are dropped."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

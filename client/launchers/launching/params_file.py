@@ -17,8 +17,8 @@ from launchers.launching.run_identity import RunIdentity, identity_of
 def params_file(work_dir: str, run: RunIdentity, content: Mapping[str, object]) -> Iterator[str]:
     """The path of the file with `content`, which exists inside the `with` block.
 
-    It lies in a directory of its own with mode 0700: nobody else on the machine reaches it, while the launched
-    container, which is given the file alone, reads it as whichever user its image has.
+    It has its own directory with mode 0700, so no other user of the machine can reach it. The launched container gets
+    only the file, and can read it as whichever user its image has.
     """
     directory = Path(work_dir, run.name)
     try:

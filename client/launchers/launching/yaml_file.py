@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-# What PyYAML raises besides its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
+# What PyYAML raises beside its own errors, for `!!bool maybe`, a number of 5000 digits, 3000 brackets and the like.
 BROKEN = (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError)
 
 

@@ -53,8 +53,8 @@ class Children:
     def begin(self, step: PlannedStep, attempt: int, prev_flow_run_id: str) -> FlowRun:
         """A run of the step's deployment, or the one that this attempt of the step has already.
 
-        As `run_deployment` does it, which numbers the task runs that stand for its children anew whenever a parent is
-        restarted: a new child would be shown in the place of an old one. Here the key of both is the same.
+        Like `run_deployment`. That function numbers the task runs that represent children from the start again when a
+        parent restarts, so the UI would show a new child in place of an old one. Here both have the same key.
         """
         deployment = self._deployment(step.deployment)
         if deployment is None:  # it was there when the parent began

@@ -31,7 +31,7 @@ class Job(NamedTuple):
         return self.algorithm.tasks[self.step.task_name]
 
     def script_in(self, code_dir: str) -> str:
-        """The script's path where algorithms lie in `code_dir`; relative where that is the worker's own."""
+        """The script's path if algorithms are in `code_dir`; relative if that is the worker's own folder."""
         return str(PurePosixPath(code_dir, self.algorithm.folder or self.step.model_name, self.script))
 
     @property

@@ -14,7 +14,7 @@ from launchers.parent.plan import PlannedStep
 class Progress:
     """The steps of a plan and the runs that they have so far, by the steps' names.
 
-    `running` are those that go on, `done` those that are Completed, `failed` tells of each other one how it ended.
+    `running` are those that go on, `done` those that are Completed, `failed` says how each other one ended.
     """
 
     steps: Sequence[PlannedStep]

@@ -88,7 +88,7 @@ class Cluster:
         self.login.run(f"scancel {job.id}")
 
     def remove(self, flow_run_id: str) -> None:
-        """Removes the files of a flow run's jobs; a folder that stays is no reason to fail."""
+        """Removes the files of a flow run's jobs; a failure to remove them is ignored."""
         with suppress(ClusterError):
             self.login.run(f"rm -rf {self._folders(flow_run_id)}")
 

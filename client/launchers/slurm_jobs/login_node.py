@@ -105,7 +105,7 @@ def _options(folder: str, known_hosts: str) -> list[str]:
 
 
 def _identity(key: str, folder: str) -> list[str]:
-    """The key as a copy that nobody else may read: ssh refuses one that others may, as a mounted file often is."""
+    """A copy of the key that only this user may read: ssh refuses one that others may read."""
     if not key:
         return []
     copy = Path(folder, "key")
@@ -118,4 +118,4 @@ def _identity(key: str, folder: str) -> list[str]:
 
 
 def _last_line(words: str) -> str:
-    return words.splitlines()[-1] if words else "it says nothing"
+    return words.splitlines()[-1] if words else "no message"

@@ -1,4 +1,4 @@
-"""The process that will be the run: forked while there is one thread, told later what to do."""
+"""The process that will be the run: forked while there is one thread; it gets its orders later."""
 
 import json
 import os
@@ -75,5 +75,5 @@ def _become(run: Callable[[Order], int], orders: socket.socket) -> NoReturn:
     os.setpgid(0, 0)
     orders.send(b".")
     with orders, orders.makefile(encoding="utf-8") as stream:
-        told = stream.read()
-    sys.exit(run(Order(**json.loads(told))) if told else 0)
+        received = stream.read()
+    sys.exit(run(Order(**json.loads(received))) if received else 0)

@@ -18,11 +18,11 @@ def execute() -> None:
 
 
 def execute_forked(run: Callable[[Order], int]) -> None:
-    """The same, with a child that is forked now, and told what to do where Prefect would start a process."""
+    """The same, with a child that is forked now, and gets its orders when Prefect would start a process."""
     tls.share_contexts()
     child = Standby(run)
-    # Where PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR says what becomes of the run, Prefect handles the signal. Where it
-    # says nothing, the run is to report that it crashed, and so has to hear of it.
+    # If PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR is set, Prefect handles the signal. Otherwise the run must report
+    # that it crashed, so it needs the signal.
     signal.signal(signal.SIGTERM, lambda number, _: child.signal(number))
     vars(_starter_engine)["run_process"] = child.start
     execute()

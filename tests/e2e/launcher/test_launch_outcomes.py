@@ -1,4 +1,4 @@
-"""How launches end, on Docker and on Podman: with one message that says what to mend, and with nothing left behind."""
+"""How launches end, on Docker and on Podman: with one message that gives the remedy, and with nothing left behind."""
 
 import logging
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_a_container_out_of_memory_says_so(site: Site) -> None:
     told = {
         "docker": "container NAME of IMAGE was killed for lack of memory (OOM; memory limit 32m): raise memory",
         "podman": "container NAME of IMAGE ended with exit code 137 (SIGKILL), for lack of memory "
-        "(OOM; memory limit 32m) if nobody killed it: raise memory",
+        "(OOM; memory limit 32m) unless it was killed: raise memory",
     }
     assert ended.told(site.place) == told[site.place.name]
 
@@ -78,25 +78,25 @@ def test_every_line_of_a_flood_arrives_in_order(site: Site) -> None:
     assert ended.lines[-1] == "\ufffdlast"
 
 
-def test_a_program_that_is_not_there_is_told(site: Site) -> None:
+def test_a_program_that_is_not_there_is_reported(site: Site) -> None:
     ended = site.launch("nosuch")
     assert ended.error.endswith("; correct the command in docker_params: the image has no such program")
     assert "nosuch" in ended.error
 
 
-def test_an_image_whose_registry_is_down_is_told(site: Site) -> None:
+def test_an_image_whose_registry_is_down_is_reported(site: Site) -> None:
     image = f"localhost:{free_port()}/pca"
     ended = site.launch("true", image_name=image, image_tag="1")
     assert ended.error.startswith(f"image {image}:1 cannot be pulled: ")
     assert ended.error.endswith("connection refused; start the registry, or correct image_name")
 
 
-def test_a_network_that_is_not_there_is_told(site: Site) -> None:
+def test_a_network_that_is_not_there_is_reported(site: Site) -> None:
     ended = site.launch("true", network="nosuch")
     assert ended.error.endswith("; make that network, or correct network in docker_params")
 
 
-def test_gpus_that_the_engine_cannot_give_are_told(site: Site) -> None:
+def test_gpus_that_the_engine_cannot_give_are_reported(site: Site) -> None:
     told = {
         "docker": 'could not select device driver "" with capabilities: [[gpu]]; '
         "install the GPU runtime on the engine's machine, or leave gpus out of docker_params",
@@ -151,7 +151,7 @@ def test_an_attempt_first_removes_what_earlier_ones_of_its_run_left(site: Site) 
     assert site.place.run("inspect", left, check=False) in {"", "[]"}
 
 
-def test_an_engine_that_is_not_there_is_told(docker_place: Place, tmp_path: Path) -> None:
+def test_an_engine_that_is_not_there_is_reported(docker_place: Place, tmp_path: Path) -> None:
     nowhere = Place("docker", f"unix://{tmp_path}/engine.sock", docker_place.command, docker_place.images)
     for folder in ("work", "data"):
         (tmp_path / folder).mkdir()

@@ -1,4 +1,4 @@
-"""Images from a private registry: which login is sent, and how a refusal is told."""
+"""Images from a private registry: which login is sent, and how a refusal is reported."""
 
 import base64
 import json
@@ -107,7 +107,7 @@ def test_an_image_is_pulled_once_with_the_login_of_docker(
 
 
 @pytest.mark.parametrize("password", ["wrong", None])
-def test_a_wrong_password_and_a_missing_one_are_told(
+def test_a_wrong_password_and_a_missing_one_are_reported(
     docker_site: Site, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str | None
 ) -> None:
     config = registry.config(tmp_path, password) if password else str(tmp_path)
@@ -117,7 +117,7 @@ def test_a_wrong_password_and_a_missing_one_are_told(
     assert ended.error.endswith(f"; {LOGIN}")
 
 
-def test_a_tag_that_is_not_in_the_registry_is_told(
+def test_a_tag_that_is_not_in_the_registry_is_reported(
     docker_site: Site, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", registry.config(tmp_path, registry.password))
@@ -138,7 +138,7 @@ def test_the_sites_credentials_block_is_the_login(docker_site: Site, registry: R
     assert (20, "pulled /app/work/config/params.yaml") in here.logged(run)
 
 
-def test_a_block_that_is_not_there_is_told(docker_site: Site, registry: Registry, runs: RunsOf) -> None:
+def test_a_block_that_is_not_there_is_reported(docker_site: Site, registry: Registry, runs: RunsOf) -> None:
     here = runs(docker_site)
     here.more["SITE_REGISTRY_BLOCK"] = "nosuch"
     state = here.carry_out(here.create("true", image_name=registry.image, image_tag="1"))

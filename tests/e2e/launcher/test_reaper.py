@@ -75,7 +75,7 @@ def told(done: "subprocess.CompletedProcess[str]") -> list[str]:
     return sorted(line.split(" ", 2)[2] for line in done.stdout.splitlines())
 
 
-def test_what_an_ended_run_left_goes_and_is_told(site: Site, runs: RunsOf, leavings: Leavings) -> None:
+def test_what_an_ended_run_left_goes_and_is_reported(site: Site, runs: RunsOf, leavings: Leavings) -> None:
     here = runs(site)
     run = here.create("true")
     running = leavings.launched(run)

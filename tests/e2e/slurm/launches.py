@@ -78,7 +78,7 @@ class Launches:
         checked("docker", "exec", "--detach", *options, self.node.container, *command)
 
     def kill_worker_on_node(self) -> None:
-        """SIGKILL to it and to all its flows, as when a login node is started anew; jobs go on."""
+        """SIGKILL to it and to all its flows, as when a login node restarts; jobs go on."""
         self.node.run(KILL, user="root")
 
     def start(self, name: str, script: str, deployment: str = "through_ssh", **params: Any) -> Run:

@@ -49,7 +49,7 @@ class OneNode:
 def running_node(
     folder: Path, network: str = "bridge", min_job_age: int = 300, volumes: Sequence[str] = ()
 ) -> Iterator[OneNode]:
-    """A node on a network of the engine; its keys lie in `folder`. It forgets jobs `min_job_age` s after their end."""
+    """A node on a network of the engine; its keys are in `folder`. It forgets jobs `min_job_age` s after their end."""
     name, key = f"slurm-{secrets.token_hex(4)}", folder / "id"
     checked("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     options = [*LABELS, "--init", f"--name={name}", "--hostname=slurm", f"--network={network}"]

@@ -36,7 +36,7 @@ def begun(run: Run) -> str:
 
 def number(run: Run) -> str:
     """The number of the one job that was ever submitted for the run."""
-    run.until(lambda: bool(submitted(run)))  # a log arrives after the state that it tells of
+    run.until(lambda: bool(submitted(run)))  # a log arrives after the state that it reports
     [job] = submitted(run)
     return job
 
@@ -57,7 +57,7 @@ def last_said(run: Run, first: str) -> list[str]:
     """What the log says after this line, once the job's end is in it."""
     run.until(lambda: any(line.endswith(" is COMPLETED") for line in run.log()))
     log = run.log()
-    # These states are told only where the job was asked about just then.
+    # These states are reported only if a check of the job happens just then.
     kept = [line for line in log[log.index(first) + 1 :] if not re.search(r" is (PENDING|COMPLETING)\b", line)]
     return kept[: kept.index(f"Slurm job {number(run)} is COMPLETED") + 1]
 
@@ -136,7 +136,7 @@ def test_jobs_are_found_again_after_their_worker_was_killed(launches: Launches, 
     jobs = {name: number(run) for name, run in runs.items()}
     runs["forgotten"].until(lambda: not launches.node.jobs(runs["forgotten"].id))
     for run in runs.values():
-        if run.state != "Crashed":  # Prefect's runner outlives a run for a moment, and may have told it
+        if run.state != "Crashed":  # Prefect's runner outlives a run for a moment, and may have reported it
             run.set_state("CRASHED")
         run.set_state("SCHEDULED", "AwaitingRetry")
     launches.start_worker_on_node()

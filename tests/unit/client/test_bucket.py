@@ -78,7 +78,7 @@ class TestBlockThatNamesAnother:
     def test_and_no_other(self) -> None:
         both = [results(), LOGIN]
         assert list(block.check(both[0], both)) == [
-            "block s3-bucket/results: values.credentials: names a block that does not stand above this one"
+            "block s3-bucket/results: values.credentials: names a block that is not above this one"
         ]
 
     def test_is_checked_with_it(self) -> None:

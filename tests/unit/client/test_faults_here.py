@@ -61,7 +61,7 @@ def test_pool_templates_are_checked() -> None:
     ]
 
 
-def test_blocks_are_checked_against_their_types_and_no_value_is_told() -> None:
+def test_blocks_are_checked_against_their_types_and_no_value_is_printed() -> None:
     blocks = [
         {"type": "local-file-sytem", "name": "a"},
         {"type": "local-file-system", "name": "b", "values": {"basepat": "/srv"}},

@@ -1,4 +1,4 @@
-"""A script in an environment of the stand-in: what it gets, what becomes of its output, how its end is told."""
+"""A script in an environment of the stand-in: what it gets, what becomes of its output, how its end is reported."""
 
 import logging
 import os
@@ -95,7 +95,7 @@ def test_output_is_logged_as_it_comes_and_errors_are_warnings(laboratory: Labora
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "expected"),
     [
         ("import sys; print('why'); sys.exit(3)", "ended with exit code 3; its last lines:\nwhy"),
         ("import os; os.kill(os.getpid(), 9)", "ended with exit code 137 (SIGKILL)"),
@@ -103,8 +103,8 @@ def test_output_is_logged_as_it_comes_and_errors_are_warnings(laboratory: Labora
         ("import sys; sys.exit(255)", "ended with exit code 255"),
     ],
 )
-def test_the_end_of_a_script_is_told(laboratory: Laboratory, script: str, told: str) -> None:
-    assert laboratory.launch(script) == f"{laboratory.folder}/script.py in the environment lab {told}"
+def test_the_end_of_a_script_is_reported(laboratory: Laboratory, script: str, expected: str) -> None:
+    assert laboratory.launch(script) == f"{laboratory.folder}/script.py in the environment lab {expected}"
 
 
 def test_a_script_that_runs_too_long_is_stopped(laboratory: Laboratory) -> None:
@@ -113,7 +113,7 @@ def test_a_script_that_runs_too_long_is_stopped(laboratory: Laboratory) -> None:
     )
 
 
-def test_a_script_that_is_not_there_is_told(laboratory: Laboratory) -> None:
+def test_a_script_that_is_not_there_is_reported(laboratory: Laboratory) -> None:
     assert laboratory.launch("", python_file_name="/nowhere/a.py") == (
         "there is no script /nowhere/a.py on this worker: correct code_dir, or the catalogue"
     )
@@ -127,7 +127,7 @@ def test_a_script_without_a_folder_is_one_of_the_workers_algorithms(
     assert laboratory.logged == [(logging.INFO, "found")]
 
 
-def test_an_environment_that_is_not_there_is_told(laboratory: Laboratory) -> None:
+def test_an_environment_that_is_not_there_is_reported(laboratory: Laboratory) -> None:
     assert laboratory.launch("", conda_env_name="lap") == (
         "there is no conda environment 'lap'; did you mean 'lab'? (known: base, lab), says "
         f"{laboratory.manager.path}: make it, or correct conda_env_name"

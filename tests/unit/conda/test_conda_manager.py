@@ -42,7 +42,7 @@ def test_the_manager_that_the_shell_was_set_up_with_comes_before_the_path(tmp_pa
     assert find_manager({"MAMBA_EXE": "/opt/micromamba", "CONDA_EXE": "/opt/conda"}).path == "/opt/conda"
 
 
-def test_none_is_told(tmp_path: Path) -> None:
+def test_none_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LaunchError) as refusal:
         find_manager({"PATH": str(tmp_path)})
     assert str(refusal.value) == (
@@ -93,21 +93,21 @@ def test_only_condas_own_run_is_told_not_to_hold_the_output_back(
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "expected"),
     [
         ("echo no such command >&2; exit 2", "{path} env list --json failed: no such command"),
         ("echo nothing", "{path} env list --json printed no list of environments: 'nothing\\n'"),
         ("echo []", "{path} env list --json printed no list of environments: '[]\\n'"),
     ],
 )
-def test_a_manager_that_does_not_answer_is_told(tmp_path: Path, script: str, told: str) -> None:
+def test_a_manager_that_does_not_answer_is_reported(tmp_path: Path, script: str, expected: str) -> None:
     broken = manager(tmp_path, script)
     with pytest.raises(LaunchError) as refusal:
         broken.environments()
-    assert str(refusal.value) == told.format(path=broken.path)
+    assert str(refusal.value) == expected.format(path=broken.path)
 
 
-def test_a_manager_that_cannot_be_run_is_told(tmp_path: Path) -> None:
+def test_a_manager_that_cannot_be_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LaunchError, match=r"env list --json does not work: \[Errno 2\]"):
         Manager(str(tmp_path / "conda")).environments()
 

@@ -1,4 +1,4 @@
-"""What the engine is asked for, and how a container's end is told."""
+"""What the engine is asked for, and how a container's end is reported."""
 
 import logging
 from typing import Any
@@ -62,7 +62,7 @@ def test_gpus_are_counted_or_named(gpus: str, choice: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "state", "last", "told"),
+    ("asked", "state", "last", "expected"),
     [
         ({}, {"ExitCode": 3}, ["a", "b"], "ended with exit code 3; its last lines:\na\nb"),
         ({}, {"ExitCode": 3, "OOMKilled": False}, [], "ended with exit code 3"),
@@ -84,16 +84,16 @@ def test_gpus_are_counted_or_named(gpus: str, choice: dict[str, Any]) -> None:
             {"memory": "32m"},
             {"ExitCode": 137, "OOMKilled": False},
             [],
-            "ended with exit code 137 (SIGKILL), for lack of memory (OOM; memory limit 32m) if nobody killed it: "
+            "ended with exit code 137 (SIGKILL), for lack of memory (OOM; memory limit 32m) unless it was killed: "
             "raise memory",
         ),
         ({}, {"ExitCode": 137, "OOMKilled": False}, [], "ended with exit code 137 (SIGKILL)"),
     ],
 )
-def test_the_end_of_a_container_is_told(
-    asked: dict[str, Any], state: dict[str, Any], last: list[str], told: str
+def test_the_end_of_a_container_is_reported(
+    asked: dict[str, Any], state: dict[str, Any], last: list[str], expected: str
 ) -> None:
-    assert str(failure("als-1", params(**asked), state, last)) == f"container als-1 of pca:1 {told}"
+    assert str(failure("als-1", params(**asked), state, last)) == f"container als-1 of pca:1 {expected}"
 
 
 def test_a_container_that_copes_with_a_lost_child_has_not_failed() -> None:
@@ -136,7 +136,7 @@ def test_a_container_without_a_network_of_its_own_joins_the_sites() -> None:
     assert container_spec(params(network="lab"), {}, [], "als")["HostConfig"]["NetworkMode"] == "lab"
 
 
-def test_a_label_without_a_value_is_told() -> None:
+def test_a_label_without_a_value_is_reported() -> None:
     with pytest.raises(LaunchError) as refused:
         read_site_env({"SITE_LABELS": "x=1,team"})
     assert str(refused.value) == "SITE_LABELS: 'team' is not NAME=VALUE"

@@ -112,7 +112,7 @@ def test_an_engine_whose_certificate_is_of_another_ca_is_refused(tls_address: st
     assert told.endswith("correct the certificates (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH)")
 
 
-def test_missing_certificates_are_told(tmp_path: Path) -> None:
+def test_missing_certificates_are_reported(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as refused:
         Engine("tcp://127.0.0.1:2376", tmp_path)
     assert str(refused.value) == (
@@ -122,7 +122,7 @@ def test_missing_certificates_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["ssh://me@machine", "tcp://", "/var/run/docker.sock", "http://127.0.0.1:2375"])
-def test_an_address_of_another_kind_is_told(host: str) -> None:
+def test_an_address_of_another_kind_is_reported(host: str) -> None:
     with pytest.raises(EngineError) as refused:
         connect({"DOCKER_HOST": host})
     assert str(refused.value) == f"DOCKER_HOST {host!r} is not understood here: write unix:///path or tcp://host:port"

@@ -1,4 +1,4 @@
-"""The parameters file is there for its container, for nobody else, and for no longer."""
+"""Only its container can read the parameters file, and only while it runs."""
 
 import stat
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_the_work_directory_is_made_where_it_is_not(tmp_path: Path) -> None:
         assert Path(path).is_file()
 
 
-def test_a_work_directory_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_work_directory_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "work").touch()
     with pytest.raises(LaunchError) as refused, params_file(str(tmp_path / "work"), RUN, {}):
         pass

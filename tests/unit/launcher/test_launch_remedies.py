@@ -1,4 +1,4 @@
-"""Each refusal says what mends it; the words are those that real engines and registries used."""
+"""Each refusal names its remedy; the words are those that real engines and registries used."""
 
 import pytest
 from launchers.containers.remedies import refused, unreachable
@@ -19,7 +19,7 @@ TWICE = "another process runs this attempt of the flow run; let it end, or remov
 
 
 @pytest.mark.parametrize(
-    ("words", "mend"),
+    ("words", "remedy"),
     [
         # Docker 26.1
         ("manifest for registry:5000/pca:2 not found: manifest unknown: manifest unknown", PUSH),
@@ -46,10 +46,10 @@ TWICE = "another process runs this attempt of the flow run; let it end, or remov
         ('creating container storage: the container name "x" is already in use by a1', TWICE),
     ],
 )
-def test_the_engines_words_are_followed_by_the_mend(words: str, mend: str) -> None:
+def test_the_engines_words_are_followed_by_the_mend(words: str, remedy: str) -> None:
     error = refused(500, "POST /containers/create", words)
-    assert str(error) == f"{words}; {mend}"
-    assert (error.status, error.words) == (500, f"{words}; {mend}")
+    assert str(error) == f"{words}; {remedy}"
+    assert (error.status, error.words) == (500, f"{words}; {remedy}")
 
 
 def test_clear_words_stand_alone() -> None:
@@ -65,7 +65,7 @@ def test_a_proxys_refusal_says_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "mend"),
+    ("words", "remedy"),
     [
         ("[Errno 2] No such file or directory", "start the engine, mount its socket there, or correct DOCKER_HOST"),
         ("[Errno 13] Permission denied", "add the group that owns the socket to this container or user"),
@@ -81,7 +81,7 @@ def test_a_proxys_refusal_says_whose_it_is() -> None:
         ("Server disconnected without sending a response.", "look at the engine's log, then run the flow again"),
     ],
 )
-def test_an_engine_that_does_not_answer_is_told_with_its_address(words: str, mend: str) -> None:
+def test_an_engine_that_does_not_answer_is_told_with_its_address(words: str, remedy: str) -> None:
     error = unreachable("unix:///run/engine.sock", words)
-    assert str(error) == f"no container engine answers at unix:///run/engine.sock ({words}): {mend}"
+    assert str(error) == f"no container engine answers at unix:///run/engine.sock ({words}): {remedy}"
     assert error.status == 0

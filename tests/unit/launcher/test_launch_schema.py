@@ -1,4 +1,4 @@
-"""The parameters of a launch: what is taken, what is refused and how that is told."""
+"""The parameters of a launch: what is accepted, what is refused, and the messages."""
 
 import shlex
 from typing import Any
@@ -99,7 +99,7 @@ def test_the_network_of_a_launch_that_names_none_is_the_sites() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "expected"),
     [
         ({"memory": "lots"}, "Value error, 'lots' is not a size: write a number and k, m or g, for example 512m"),
         ({"shm_size": "-1m"}, "Value error, '-1m' is not a size: write a number and k, m or g, for example 512m"),
@@ -125,5 +125,5 @@ def test_the_network_of_a_launch_that_names_none_is_the_sites() -> None:
         ({"imagetag": "1"}, "Extra inputs are not permitted"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_runs(wrong: dict[str, Any], told: str) -> None:
-    assert refusal(**wrong) == told
+def test_what_is_wrong_is_told_before_anything_runs(wrong: dict[str, Any], expected: str) -> None:
+    assert refusal(**wrong) == expected

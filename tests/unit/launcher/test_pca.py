@@ -9,7 +9,7 @@ from algorithms.pca import pca
 
 @pytest.fixture
 def images() -> pca.Array:
-    """1200 images of 64 pixels, all of whose variance lies along two known directions, 9 to 1."""
+    """1200 images of 64 pixels, whose variance is in two known directions, 9 to 1."""
     random = np.random.default_rng(7)
     amounts = random.standard_normal((1200, 2))
     amounts = (amounts - amounts.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(amounts.T))).T
@@ -45,10 +45,10 @@ def test_a_model_that_is_extended_is_that_of_all_images(images: pca.Array) -> No
 
 def test_an_update_goes_on_from_the_model_of_the_run_it_names(tmp_path: Path, images: pca.Array) -> None:
     pca.train(asked(tmp_path, "train", "first", images=slice(0, 400)), images)
-    told = pca.update(asked(tmp_path, "update", "second", "first", slice(400, 700)), images)
+    expected = pca.update(asked(tmp_path, "update", "second", "first", slice(400, 700)), images)
     with np.load(tmp_path / "second" / "model.npz") as saved:
         np.testing.assert_allclose(saved["mean"], images[:700].mean(axis=0))
-    assert (told["images"], told["components"], told["model"]) == (700, 1, "first")
+    assert (expected["images"], expected["components"], expected["model"]) == (700, 1, "first")
 
 
 def test_what_is_left_out_is_the_error(images: pca.Array) -> None:
@@ -60,15 +60,15 @@ def test_what_is_left_out_is_the_error(images: pca.Array) -> None:
 
 def test_transform_uses_the_model_of_the_run_it_names(tmp_path: Path, images: pca.Array) -> None:
     pca.train(asked(tmp_path, "train", "first"), images)
-    told = pca.transform(asked(tmp_path, "transform", "second", "first"), images)
+    expected = pca.transform(asked(tmp_path, "transform", "second", "first"), images)
     model = pca.fit(images[:1000], 1)
     with np.load(tmp_path / "second" / "scores.npz") as saved:
         np.testing.assert_allclose(saved["scores"], pca.project(model, images[1000:]))
-    assert (told["images"], told["model"]) == (200, "first")
+    assert (expected["images"], expected["model"]) == (200, "first")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("task: guess\nio_parameters: {uid_save: a}", "task is 'guess': write train, update, transform"),
         ("components: 65\nio_parameters: {uid_save: a}", "components is 65: write a whole number from 1 to 64"),
@@ -80,29 +80,29 @@ def test_transform_uses_the_model_of_the_run_it_names(tmp_path: Path, images: pc
         ),
     ],
 )
-def test_wrong_parameters_are_told(tmp_path: Path, text: str, told: str) -> None:
+def test_wrong_parameters_are_reported(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(pca.PcaError) as refused:
         pca.read_parameters(tmp_path / "params.yaml")
-    assert str(refused.value) == told
+    assert str(refused.value) == expected
 
 
-def test_no_images_are_told(tmp_path: Path, images: pca.Array) -> None:
+def test_no_images_are_reported(tmp_path: Path, images: pca.Array) -> None:
     with pytest.raises(pca.PcaError) as refused:
         pca.train(asked(tmp_path, "train", "a", images=slice(1000, 1200)), images)
     assert str(refused.value) == "images names none of the first 1000: write for example [0, 400]"
 
 
 @pytest.mark.parametrize("text", ["task: train", "[", "- 1", None, "io_parameters: {uid_save: a}\nimages: [0, x]"])
-def test_an_unreadable_parameters_file_is_told(tmp_path: Path, text: str | None) -> None:
+def test_an_unreadable_parameters_file_is_reported(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(pca.PcaError, match=r"^the parameters file .*/params\.yaml cannot be read: "):
         pca.read_parameters(tmp_path / "params.yaml")
 
 
-def test_a_missing_model_is_told(tmp_path: Path, images: pca.Array) -> None:
+def test_a_missing_model_is_reported(tmp_path: Path, images: pca.Array) -> None:
     with pytest.raises(pca.PcaError) as refused:
         pca.transform(asked(tmp_path, "transform", "b", "a"), images)
-    told = f"there is no model {tmp_path}/a/model.npz: uid_retrieve must name a run that trained one"
-    assert str(refused.value) == told
+    expected = f"there is no model {tmp_path}/a/model.npz: uid_retrieve must name a run that trained one"
+    assert str(refused.value) == expected

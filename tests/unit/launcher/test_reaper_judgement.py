@@ -58,7 +58,7 @@ def test_the_settings_have_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "expected"),
     [
         ({}, "PREFECT_API_URL is not set: write the site's API, for example http://server:4200/api"),
         (
@@ -71,7 +71,7 @@ def test_the_settings_have_defaults() -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_told(environ: dict[str, str], told: str) -> None:
+def test_a_wrong_setting_is_reported(environ: dict[str, str], expected: str) -> None:
     with pytest.raises(ServiceError) as refused:
         read_reaper_env(environ)
-    assert str(refused.value) == told
+    assert str(refused.value) == expected

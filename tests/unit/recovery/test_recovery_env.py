@@ -36,7 +36,7 @@ def test_patience_is_a_percentage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "expected"),
     [
         ({}, "PREFECT_API_URL is not set: write the site's API, for example http://server:4200/api"),
         (URL | {"MAX_CRASH_RETRIES": "-1"}, "MAX_CRASH_RETRIES '-1' must be a whole number, for example 2"),
@@ -50,10 +50,10 @@ def test_patience_is_a_percentage() -> None:
         ),
     ],
 )
-def test_a_wrong_setting_of_the_recovery_is_told(environ: dict[str, str], told: str) -> None:
+def test_a_wrong_setting_of_the_recovery_is_reported(environ: dict[str, str], expected: str) -> None:
     with pytest.raises(ServiceError) as refused:
         read_recovery_env(environ)
-    assert str(refused.value) == told
+    assert str(refused.value) == expected
 
 
 def test_silence_is_since_the_last_change_that_was_seen() -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a run, by what was seen of it."""
+"""What becomes of a run, by its observations."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -22,7 +22,7 @@ ENV = {"PREFECT_API_URL": "http://server:4200/api", "MAX_CRASH_RETRIES": "2"}
 
 @dataclass
 class Told:
-    """What the server says, and what it was told; `pulse`: the recovery hears itself."""
+    """What the server answers, and the states that it got; `pulse`: the recovery hears itself."""
 
     runs: list[Run] = field(default_factory=list)
     dead: list[Run] = field(default_factory=list)

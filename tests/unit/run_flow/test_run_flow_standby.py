@@ -1,4 +1,4 @@
-"""The process that is forked first and told later what to do: `run_flow.standby`, in an interpreter of its own."""
+"""The process that is forked first and gets its orders later: `run_flow.standby`, in its own interpreter."""
 
 import os
 import signal
@@ -51,8 +51,8 @@ def work(order):
 child = Standby(work)
 anyio.run(lambda: start(child, NAME="a 'value'\\n"))
 """
-    told = "['python', '-m', 'module', 'argument'] {'NAME': \"a 'value'\\n\"} /tmp"
-    assert sorted(run(script)) == sorted(["started True", told, "ended 3", "exit 0"])
+    called = "['python', '-m', 'module', 'argument'] {'NAME': \"a 'value'\\n\"} /tmp"
+    assert sorted(run(script)) == sorted(["started True", called, "ended 3", "exit 0"])
 
 
 def test_a_signal_reaches_the_child_and_what_it_has_started() -> None:
@@ -86,7 +86,7 @@ child.signal(signal.SIGTERM)
 
 def test_a_child_without_an_order_ends_with_its_parent() -> None:
     script = """
-child = Standby(lambda order: print("nobody asked"))
+child = Standby(lambda order: print("not asked"))
 print(child.pid)
 """
     pid = run(script)[0]

@@ -1,4 +1,4 @@
-"""How commands reach the login node, and what is told where they do not."""
+"""How commands reach the login node, and the message if they do not."""
 
 import shutil
 import subprocess
@@ -47,7 +47,7 @@ def test_commands_of_this_machine_get_what_is_harmless_of_the_workers_environmen
 
 
 @pytest.mark.parametrize(
-    ("script", "told", "away"),
+    ("script", "expected", "away"),
     [
         ("echo oh >&2; exit 3", "oh", False),
         ("exit 3", "a command failed with exit code 3", False),
@@ -55,14 +55,14 @@ def test_commands_of_this_machine_get_what_is_harmless_of_the_workers_environmen
         ("echo 'Slurmctld(primary) at slurm is DOWN' >&2; exit 1", None, True),
     ],
 )
-def test_a_command_that_fails_is_told(script: str, told: str | None, away: bool) -> None:
+def test_a_command_that_fails_is_reported(script: str, expected: str | None, away: bool) -> None:
     error = refusal("", script, {"PATH": "/usr/bin:/bin"})
     assert error.away is away
-    assert told is None or str(error) == told
+    assert expected is None or str(error) == expected
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (
             "sbatch: error: invalid partition specified: x\n"
@@ -78,8 +78,8 @@ def test_a_command_that_fails_is_told(script: str, told: str | None, away: bool)
         ("sbatch: fatal: oh", "oh"),
     ],
 )
-def test_a_job_that_is_refused_is_told_in_one_line(words: str, told: str) -> None:
-    assert errors.refusal(words) == told
+def test_a_job_that_is_refused_is_told_in_one_line(words: str, expected: str) -> None:
+    assert errors.refusal(words) == expected
 
 
 def test_ssh_asks_nothing_trusts_no_unknown_host_and_uses_the_key_alone(tmp_path: Path, ssh: dict[str, str]) -> None:
@@ -101,7 +101,7 @@ def test_ssh_asks_nothing_trusts_no_unknown_host_and_uses_the_key_alone(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (
             "Warning: x\nme@login: Permission denied (publickey).",
@@ -114,13 +114,15 @@ def test_ssh_asks_nothing_trusts_no_unknown_host_and_uses_the_key_alone(tmp_path
             "of the worker's user",
         ),
         ("kex_exchange: closed", "me@login cannot be reached by SSH (kex_exchange: closed)"),
-        ("", "me@login cannot be reached by SSH (it says nothing)"),
+        ("", "me@login cannot be reached by SSH (no message)"),
     ],
 )
-def test_a_host_that_cannot_be_reached_is_told(tmp_path: Path, ssh: dict[str, str], words: str, told: str) -> None:
+def test_a_host_that_cannot_be_reached_is_reported(
+    tmp_path: Path, ssh: dict[str, str], words: str, expected: str
+) -> None:
     (tmp_path / "fails").write_text(words)
     error = refusal("me@login", "true", ssh)
-    assert (str(error), error.away) == (told, True)
+    assert (str(error), error.away) == (expected, True)
 
 
 def test_the_sites_key_is_used_where_the_parameters_name_none(tmp_path: Path, ssh: dict[str, str]) -> None:
@@ -131,13 +133,13 @@ def test_the_sites_key_is_used_where_the_parameters_name_none(tmp_path: Path, ss
     assert (tmp_path / "kept").read_text() == "the site's key"
 
 
-def test_a_worker_without_ssh_is_told(tmp_path: Path) -> None:
+def test_a_worker_without_ssh_is_reported(tmp_path: Path) -> None:
     assert str(refusal("me@login", "true", {"PATH": str(tmp_path)})) == (
         "ssh cannot be started on this worker: No such file or directory"
     )
 
 
-def test_a_key_that_is_not_there_is_told() -> None:
+def test_a_key_that_is_not_there_is_reported() -> None:
     with pytest.raises(LaunchError) as refused, login_node("login", "/no/key", {}):
         pass
     assert str(refused.value) == "submission_ssh_key /no/key cannot be read: No such file or directory"

@@ -19,7 +19,7 @@ def said(
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "expected"),
     [
         (said("PENDING", "Resources", node="(null)"), "PENDING (Resources)"),
         (said("PENDING"), "PENDING"),
@@ -30,8 +30,8 @@ def said(
         (said("A_STATE_OF_LATER_YEARS"), "A_STATE_OF_LATER_YEARS"),
     ],
 )
-def test_a_job_that_goes_on(state: JobState, told: str) -> None:
-    assert (state.is_over, str(state)) == (False, told)
+def test_a_job_that_goes_on(state: JobState, expected: str) -> None:
+    assert (state.is_over, str(state)) == (False, expected)
 
 
 @pytest.mark.parametrize(
