@@ -36,7 +36,9 @@ WARN_DAYS = 21  # less than the 30 days at which ACME clients renew a certificat
 _CHECK_TRUST = f"run {TRUST_COMMAND}; if that changes nothing, the engine runs on another machine"
 # Part of Docker's message -> what to do.
 _ADVICE = {
-    "401": "REGISTRY_PASSWORD differs from the registry's; after a change in .env, run `docker compose up -d` in registry/",
+    "401": (
+        "REGISTRY_PASSWORD differs from the registry's; after a change in .env, run `docker compose up -d` in registry/"
+    ),
     "refused": "start it with `make up`",
     "no answer": "start it with `make up`, or correct REGISTRY_HOST and REGISTRY_PORT",
     "x509": _CHECK_TRUST,

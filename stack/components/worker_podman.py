@@ -37,7 +37,7 @@ def podman_has_its_own_machine(settings: Settings) -> Iterator[Fault]:
     if settings.PODMAN_SOCKET and "worker-podman" in settings.COMPONENTS and others:
         yield Fault(
             "PODMAN_SOCKET",
-            f"all components would run on that Podman, but {' and '.join(others)} need Docker; leave it empty for a "
+            f"all components would run on that Podman, which cannot run {' and '.join(others)}; leave it empty for a "
             "Podman in a container, or take them out of COMPONENTS",
             instead="",
         )

@@ -492,9 +492,9 @@ PODMAN = [
     Broken(
         "COMPONENTS=server worker-docker worker-podman\nPODMAN_SOCKET=/run/podman/podman.sock\n",
         (
-            ".env:2: PODMAN_SOCKET=/run/podman/podman.sock: all components then run on that Podman, and worker-docker "
-            "on Docker; leave it empty for a Podman in a container, or take them out of COMPONENTS; write for example "
-            "PODMAN_SOCKET=",
+            ".env:2: PODMAN_SOCKET=/run/podman/podman.sock: all components would run on that Podman, which cannot "
+            "run worker-docker; leave it empty for a Podman in a container, or take them out of COMPONENTS; write for "
+            "example PODMAN_SOCKET=",
         ),
     ),
 ]
