@@ -16,6 +16,9 @@ concurrency limits, blocks, deployments and their schedules, and removes deploym
 earlier run made and the files no longer name. A second run changes nothing. Ends with a table of what it made,
 changed, left or removed; exit status 1 and one line per fault otherwise.
 
+Afterwards it runs each deployment that REGISTRAR_SAMPLES names (separated by spaces), and follows the run to its end,
+unless a run of that deployment is Completed already.
+
 The server is found through PREFECT_API_URL, the login through PREFECT_API_AUTH_STRING (user:password).
 Paths in the file are relative to the file.
 """
@@ -23,6 +26,8 @@ RUN_HELP = """\
 Starts runs of a deployment, follows them to their end, and prints how many ended in which state.
 Exit status 0 when every one of them is Completed, 1 otherwise.
 """
+
+FOLLOW_S = 600
 
 
 def main(arguments: list[str]) -> int:
@@ -62,7 +67,17 @@ def register(arguments: list[str]) -> int:
     finally:
         if outcomes:
             print(table(outcomes))
-    return 0
+    return 0 if run_samples(given.wait) else 1
+
+
+def run_samples(wait_s: float) -> bool:
+    """Whether each deployment that REGISTRAR_SAMPLES names has a Completed run, after one is run where it has none."""
+    if not (samples := os.environ.get("REGISTRAR_SAMPLES", "").split()):
+        return True
+    from registrar.runs import Order, run
+
+    order = Order(count=1, parameters={}, timeout_s=FOLLOW_S, once=True)
+    return all(run(sample, order, wait_s) for sample in samples)
 
 
 def run(arguments: list[str]) -> int:
@@ -71,7 +86,7 @@ def run(arguments: list[str]) -> int:
     reader.add_argument("deployment", help="flow/deployment, such as weather/weather")
     reader.add_argument("--count", type=int, default=1, metavar="N", help="how many runs (1)")
     reader.add_argument("--parameters", default="{}", metavar="JSON", help="such as '{\"months\": [1, 2]}'")
-    reader.add_argument("--timeout", type=float, default=600, metavar="S", help="seconds to follow them (600)")
+    reader.add_argument("--timeout", type=float, default=FOLLOW_S, metavar="S", help="seconds to follow them (600)")
     reader.add_argument("--once", action="store_true", help="start none where a run of it is Completed already")
     given = reader.parse_args(arguments)
     require_settings()

@@ -9,6 +9,9 @@ from stack.components.server import login
 from stack.settings import values
 from stack.settings.settings import Section, Settings, setting
 
+# The variable by which the registrar gets the deployments that `up` runs once, separated by spaces.
+SAMPLES = "REGISTRAR_SAMPLES"
+
 
 class ClientSettings(Section):
     """client/: flows and their registration"""

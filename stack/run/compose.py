@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from stack.components.component import OVERRIDE, Component, by_hand, compose_words
@@ -21,18 +22,18 @@ def up(root: Path, component: Component, *services: str) -> None:
     print(f"{name}: starting", flush=True)
     began = time.monotonic()
     options = ("--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
-    result = _compose(root, component, "up", *options, *services, seconds=LONG_SECONDS)
+    result = call(root, component, "up", *options, *services, seconds=LONG_SECONDS)
     state = "healthy" if result.worked else "not healthy"
     print(f"{name}: {state} after {time.monotonic() - began:.0f} s", flush=True)
     if not result.worked:
         raise SiteError(*_reasons(root, component, result))
 
 
-def run(root: Path, component: Component, *command: str) -> None:
-    """Runs the component's one service once, with its output on this terminal."""
-    words = compose_words(component, "run", "--rm", "--no-TTY", component.name, *command)
-    if not docker(*words, folder=root / component.folder, shown=True, seconds=LONG_SECONDS).worked:
-        raise SiteError(f"{component.name}: `{' '.join(command) or 'registration'}` failed; its output is above")
+def run(root: Path, component: Component, environment: Mapping[str, str]) -> bool:
+    """Runs the component's one service once, with its output on this terminal; whether that worked."""
+    variables = [f"--env={name}={value}" for name, value in environment.items()]
+    words = compose_words(component, "run", "--rm", "--no-TTY", *variables, component.name)
+    return docker(*words, folder=root / component.folder, shown=True, seconds=LONG_SECONDS).worked
 
 
 def down(component: Component, site: str) -> None:
@@ -55,7 +56,7 @@ def remove_flow_containers(site: str) -> None:
 def _reasons(root: Path, component: Component, result: Result) -> list[str]:
     """The end of the log of each service that is not healthy, Compose's last line, and where to find the rest."""
     logs = [
-        _compose(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).output
+        call(root, component, "logs", "--no-color", "--tail", str(LOG_LINES), name).output
         for name in _failed(root, component)
     ]
     return [
@@ -66,7 +67,7 @@ def _reasons(root: Path, component: Component, result: Result) -> list[str]:
 
 def _failed(root: Path, component: Component) -> list[str]:
     form = "{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}"
-    lines = _compose(root, component, "ps", "--all", "--format", form).output.splitlines()
+    lines = call(root, component, "ps", "--all", "--format", form).output.splitlines()
     # A service that is about to be restarted has an exit code of 0 until then.
     signs = ("unhealthy", "restarting")
     return [line.split()[0] for line in lines if any(sign in line for sign in signs) or not line.endswith(" 0")]
@@ -78,7 +79,7 @@ def _advice(component: Component, errors: str) -> str:
     return f"the whole log: {by_hand(component, 'logs')}"
 
 
-def _compose(root: Path, component: Component, *arguments: str, seconds: float | None = None) -> Result:
+def call(root: Path, component: Component, *arguments: str, seconds: float | None = None) -> Result:
     """Runs Compose in the component's folder. Only there does it read the user's override by itself; in another
     folder, newer versions of Compose would read a `.env` that belongs to something else."""
     folder = root / component.folder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stack.components import agent
 from stack.components.agent import AGENT
-from stack.components.client import CLIENT
+from stack.components.client import CLIENT, SAMPLES
 from stack.components.server import SERVER, process_api_url
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
@@ -46,9 +46,7 @@ def up(site: Site) -> None:
         for port in workers.ports:
             _wait(site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health")
     if CLIENT in site.components:
-        _client(site, "registration.yaml", "--wait", str(site.settings.CLIENT_WAIT_SECONDS))
-        for component in site.samples.keys() & set(COMPONENTS):
-            _client(site, "run", site.samples[component], "--once")
+        _register(site)
 
 
 def down(site: Site) -> None:
@@ -103,19 +101,22 @@ def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
     return result
 
 
-def _client(site: Site, *arguments: str) -> None:
-    """The registrar, as the client container would run it."""
+def _register(site: Site) -> None:
+    """Runs the registrar and the samples, as the client container would."""
+    samples = [sample for component, sample in site.samples.items() if component in COMPONENTS]
     environment = _environment(site) | {
         "PREFECT_API_URL": _api_url(site),
         "PREFECT_HOME": str(site.root / STATE / "home"),
         "SITE_HOME": str(site.root / STATE / "storage"),
         "SECRETS_DIR": str(site.root / CLIENT.folder / SECRET_FOLDER),
         "PYTHONPATH": str(REPO / "client"),
+        SAMPLES: " ".join(samples),
     }
     wrapper = str(REPO / "images" / "prefect" / "with-secrets")
+    arguments = ("registration.yaml", "--wait", str(site.settings.CLIENT_WAIT_SECONDS))
     command = ["sh", wrapper, sys.executable, "-m", "registrar", *arguments]
     if subprocess.run(command, cwd=site.root / "client", env=environment, check=False).returncode != 0:
-        raise SiteError(f"client: `registrar {' '.join(arguments)}` failed; the logs are in {site.root / STATE}")
+        raise SiteError(f"client: registration or a sample run failed; the logs are in {site.root / STATE}")
 
 
 def _environment(site: Site) -> dict[str, str]:

@@ -4,15 +4,17 @@ from pathlib import Path
 
 from stack.components import registry
 from stack.components.all import ALL, WORKERS
-from stack.components.client import CLIENT
+from stack.components.client import CLIENT, SAMPLES
+from stack.components.component import Component
 from stack.components.server import SERVER, ui_url
+from stack.core.errors import SiteError
 from stack.core.repo import REPO
 from stack.images import flow_images
 from stack.images import names as images
 from stack.images.named import named
 from stack.images.site_images import bases
 from stack.render import profile
-from stack.run import compose, engine, nested, processes, push, trust
+from stack.run import compose, engine, nested, processes, push, settled, trust
 from stack.run.engine import CONTAINERS
 from stack.site import Site
 
@@ -44,17 +46,30 @@ def down(site: Site) -> int:
 
 
 def _up_containers(site: Site) -> None:
+    kept = settled.unchanged(site)
     for component in site.components:
-        if component != CLIENT:
-            nested.prepare(site, component)
-            compose.up(site.root, component)
+        if component in kept:
+            print(f"{component.name}: healthy, nothing to start", flush=True)
+            nested.load(site, component)  # a job image can be new without any change of the component's own files
+        elif component != CLIENT:
+            _start(site, component)
     # Before registration: a schedule may start a run at once.
     push.push(site, _say)
     if CLIENT in site.components:
-        compose.run(site.root, CLIENT)
-        for sample in site.samples.values():
-            compose.run(site.root, CLIENT, "python", "-m", "registrar", "run", sample, "--once")
+        _register(site)
     _say_registry(site)
+
+
+def _start(site: Site, component: Component) -> None:
+    nested.prepare(site, component)
+    compose.up(site.root, component)
+    settled.record(site, component)
+
+
+def _register(site: Site) -> None:
+    """Registration and the sample runs in one container, because each container spends seconds importing Prefect."""
+    if not compose.run(site.root, CLIENT, {SAMPLES: " ".join(site.samples.values())}):
+        raise SiteError("client: registration or a sample run failed; the reason is above")
 
 
 def make_images(site: Site) -> None:

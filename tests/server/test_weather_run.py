@@ -119,6 +119,24 @@ def test_once_starts_nothing_after_a_completed_run(samples: Folder, server: Serv
     assert len(weather_runs(server)) == before
 
 
+def test_registration_ends_with_the_samples_and_starts_none_that_has_a_completed_run(
+    samples: Folder, server: Server, written: list[Path]
+) -> None:
+    before = len(weather_runs(server))
+    done = samples.register(REGISTRAR_SAMPLES="weather/weather")
+    table, last = done.stdout.splitlines()[:-1], done.stdout.splitlines()[-1]
+    assert (done.returncode, table[0].split()) == (0, ["KIND", "NAME", "STATE"])
+    assert re.fullmatch(r"weather/weather: left, [\w-]+ is Completed", last)
+    assert len(weather_runs(server)) == before
+
+
+def test_registration_fails_with_its_sample(samples: Folder) -> None:
+    done = samples.register(REGISTRAR_SAMPLES="weather/wetter weather/weather")
+    assert done.returncode == 1
+    assert done.stdout.startswith("KIND")
+    assert done.stderr == "weather/wetter: no such deployment; see: prefect deployment ls\n"
+
+
 def test_runs_that_do_not_complete_are_a_failure_and_named(samples: Folder, server: Server) -> None:
     # The flow is there and the storage is not: a file is in place of the folder of results.
     results = samples.path / "srv" / "results"
