@@ -16,7 +16,7 @@ from stack.core.errors import SiteError
 from stack.load import pem
 from stack.site import Site
 
-BIND = "this must be an interface's IP address without brackets: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
+BIND = "this must be an IP address without brackets: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
 NAME = "this must be a host name: lower-case letters, digits and hyphens between dots; not an IP"
 USER = "a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit"
 USERS = "a user is written USER:PASSWORD, several are separated by spaces"
