@@ -30,7 +30,7 @@ doctor: .venv ## report what this machine lacks, and what to do about it
 trust-registry: .venv ## as root: let this machine's engine use the site's registry
 	@.venv/bin/python render.py trust $(SITE)
 
-registry-gc: ## free the disk space of deleted images; the registry is down meanwhile
+registry-gc: ## free the disk space of images deleted from the registry; stops the registry meanwhile
 	@sh $(or $(OUTPUT),.)/registry/collect-garbage.sh
 
 bundle: .venv ## pack the site, with its secrets, into one file for a machine without a network (TO=FILE)
@@ -60,7 +60,7 @@ test-long: .venv/.dev ## run the long tests, which `make test` leaves out (tests
 lint: .venv/.dev ## run ruff, mypy, shellcheck, yamllint, hadolint
 	@tests/lint
 
-bench: .venv/.dev ## measure speed, as ratios to a baseline
+bench: .venv/.dev ## measure speed, compared with a baseline (for maintainers)
 	@.venv/bin/python tests/bench/run.py
 
 # A package that is locked with its extras, once more without them: where something else asks for it by its plain name,
@@ -68,7 +68,7 @@ bench: .venv/.dev ## measure speed, as ratios to a baseline
 PLAIN := awk '{ print } /^[^ ]/ { extras = /^[A-Za-z0-9._-]+\[/; sub(/\[[^]]*\]/, "") } \
     extras { plain = plain $$0 "\n" } END { printf "%s", plain }'
 
-lock: .venv/.dev ## make the lock files again from the .in files
+lock: .venv/.dev ## write the lock files from the .in files (for maintainers)
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	for name in requirements images/prefect/requirements images/flows/requirements \
 	    client/direct/weather/requirements client/direct/flights/requirements \

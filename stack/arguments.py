@@ -60,7 +60,7 @@ The origin is `set FILE:LINE`, `default`, or `made at render` for a password tha
 
   python render.py show             all settings, grouped as in .env.example
   python render.py show SITE SERVER_PORT
-                                    these two only
+                                    only these two
 """,
     ),
     "doctor": Command(
@@ -77,8 +77,8 @@ and says what to do. Changes nothing. The exit status is 1 if a line begins with
         ANOTHER_SITE,
         "start the site: files, images, containers, deployments, one sample run",
         """\
-Renders the site, makes the images that are missing, starts the containers, registers the deployments and runs
-a sample. Without a container engine, the site runs as processes. Safe to run again at any time.
+Renders the site, builds the missing images, starts the containers, registers the deployments and runs one sample
+flow. Without a container engine, the site runs as processes. Safe to run again at any time.
 
   python render.py up
 """,
@@ -108,7 +108,7 @@ into /etc/hosts, its CA into /etc/docker/certs.d. Render first, as the user of t
         "pack the site into one file, for a machine without a network",
         """\
 Packs the rendered site, its images and the Python packages into one file. On a machine without a network,
-`load` makes the site from it. The file holds the site's secrets.
+`load` unpacks this file and starts the site. The file contains the site's secrets: keep it private.
 
   python render.py bundle --to /media/usb/als.bundle.tar.gz
 """,
@@ -127,8 +127,8 @@ Needs Python and an engine, but no network and no packages.
 HELP: dict[str, dict[str, Any]] = {
     "KEY": {"nargs": "*", "help": "settings to print (default: all)"},
     "FILE": {"type": Path, "help": "the bundle"},
-    "--env": {"type": Path, "metavar": "FILE", "help": "settings of another site (default: .env in its folder)"},
-    "--output": {"type": Path, "metavar": "FOLDER", "help": "folder of the site (default: the one of render.py)"},
+    "--env": {"type": Path, "metavar": "FILE", "help": "the settings file (default: .env in the site's folder)"},
+    "--output": {"type": Path, "metavar": "FOLDER", "help": "the site's folder (default: the folder of render.py)"},
     "--check": {"action": "store_true", "help": "exit with status 1 if a render would change a file; write nothing"},
     "--diff": {"action": "store_true", "help": "show what a render would change; write nothing"},
     "--to": {"type": Path, "metavar": "FILE", "help": "file to write (default: SITE.bundle.tar.gz in this folder)"},

@@ -43,7 +43,7 @@ def an_api_is_reached(settings: Settings) -> Iterator[Fault]:
         return
     if not settings.PREFECT_API_URL:
         names = " and ".join(callers)
-        yield Fault("PREFECT_API_URL", f"no API for {names}: set its URL, or add server to COMPONENTS")
+        yield Fault("PREFECT_API_URL", f"no server for {names}: write the URL of its API, or add server to COMPONENTS")
     if settings.SERVER_AUTH and not settings.PREFECT_API_AUTH_STRING:
         yield Fault(
             "PREFECT_API_AUTH_STRING",
@@ -83,7 +83,7 @@ def registry_has_its_name(settings: Settings) -> Iterator[Fault]:
     """Also with the name of the site's network behind it, by which the engine knows a service too."""
     others = {name for component in ALL if component is not REGISTRY for name in component.services}
     if settings.REGISTRY_HOST.removesuffix(f".{settings.SITE}") in others:
-        yield Fault("REGISTRY_HOST", "on the site's network this is the name of another service; choose another")
+        yield Fault("REGISTRY_HOST", "a service of the site already has this name; choose another name")
 
 
 def an_image_has_workers(settings: Settings) -> Iterator[Fault]:

@@ -133,7 +133,7 @@ def _subnet(value: str) -> str:
 def _bind_address(value: str) -> str:
     if _address(value) is None:
         raise ValueError(
-            "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
+            "this must be an IP address without brackets: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
         )
     return value
 

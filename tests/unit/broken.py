@@ -93,7 +93,7 @@ IMAGE_CASE = "an image's name is lower case"
 ABSOLUTE = "write the absolute path of the file"
 NO_CERTIFICATES = "this file holds no certificates in PEM format, or cannot be read"
 LABEL = "a label is written NAME=VALUE, several are separated by commas"
-BIND = "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
+BIND = "this must be an IP address without brackets: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
 EXPOSED = (
     "other machines would send the login in clear text; set SERVER_CLEAR_LOGIN=true to accept that, "
     "or use 127.0.0.1 behind a TLS proxy"
@@ -254,15 +254,15 @@ API_URL = [
     *api_url(PLACEHOLDER, "http://your-server:4200/api", "http://changeme/api"),
     *value("PREFECT_API_URL", HERE, "http://prefect.example.org/api", instead=""),
     *value("PREFECT_API_URL", HERE, "http://prefect.example.org/api", before="COMPONENTS=server\n", instead=""),
-    absent("PREFECT_API_URL", "no API for agent: set its URL, or add server to COMPONENTS", WORKER),
+    absent("PREFECT_API_URL", "no server for agent: write the URL of its API, or add server to COMPONENTS", WORKER),
     absent(
         "PREFECT_API_URL",
-        "no API for agent and client: set its URL, or add server to COMPONENTS",
+        "no server for agent and client: write the URL of its API, or add server to COMPONENTS",
         "COMPONENTS=agent client\nSERVER_AUTH=false\n",
     ),
     *value(
         "PREFECT_API_URL",
-        "no API for client: set its URL, or add server to COMPONENTS",
+        "no server for client: write the URL of its API, or add server to COMPONENTS",
         "",
         before="COMPONENTS=client\nSERVER_AUTH=false\n",
     ),
@@ -602,8 +602,8 @@ SEVERAL = [
     Broken(
         "COMPONENTS=agent client\nSITE_LABELS=site.origin=1,com.docker.x=2\n",
         (
-            ".env: PREFECT_API_URL=: no API for agent and client: set its URL, or add server to COMPONENTS; "
-            "write for example PREFECT_API_URL=http://prefect.example.org:4200/api",
+            ".env: PREFECT_API_URL=: no server for agent and client: write the URL of its API, or add server to "
+            "COMPONENTS; write for example PREFECT_API_URL=http://prefect.example.org:4200/api",
             f".env: PREFECT_API_AUTH_STRING=: {COPY_LOGIN}; "
             "write for example PREFECT_API_AUTH_STRING=admin:correct-horse-battery-staple",
             ".env:2: SITE_LABELS=site.origin=1,com.docker.x=2: the label site.origin is set by the engine or by this "

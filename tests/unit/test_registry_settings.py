@@ -16,7 +16,7 @@ from stack.core.errors import SiteError
 from stack.load import pem
 from stack.site import Site
 
-BIND = "this must be an interface's IP address: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
+BIND = "this must be an IP address without brackets: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
 NAME = "this must be a host name: lower-case letters, digits and hyphens between dots; not an IP"
 USER = "a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit"
 USERS = "a user is written USER:PASSWORD, several are separated by spaces"
@@ -70,7 +70,7 @@ class TestOneValue:
                 "REGISTRY_HOST=localhost",
                 "inside a container localhost is the container itself; write a name of its own",
             ),
-            ("REGISTRY_HOST=server", "on the site's network this is the name of another service; choose another"),
+            ("REGISTRY_HOST=server", "a service of the site already has this name; choose another name"),
             ("REGISTRY_PORT=0", "a port is a whole number from 1 to 65535"),
             ("REGISTRY_BIND=registry", BIND),
             ("REGISTRY_USER=a:b", USER),

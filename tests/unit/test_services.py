@@ -51,7 +51,7 @@ def test_no_registry_is_called_like_another_service(tmp_path: Path, host: str) -
     with pytest.raises(SiteError) as refused:
         plan(tmp_path, "SITE=als", "COMPONENTS=registry", f"REGISTRY_HOST={host}")
     assert refused.value.faults == (
-        f".env:3: REGISTRY_HOST={host}: on the site's network this is the name of another service; choose another; "
+        f".env:3: REGISTRY_HOST={host}: a service of the site already has this name; choose another name; "
         "write for example REGISTRY_HOST=registry.example.org",
     )
 
