@@ -145,7 +145,7 @@ def test_prefect_finds_the_times_of_a_cron_schedule(zone: str | None) -> None:
 
 @pytest.mark.parametrize("start", [datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 4, 10, 12, tzinfo=UTC)])
 def test_an_interval_of_a_day_keeps_its_hour_when_the_clocks_change(start: datetime) -> None:
-    """In Prefect 3.8.8 it moved by an hour, for whoever looked after the change."""
+    """In Prefect 3.8.8 it moved by an hour, if the dates were computed after the change."""
     anchor = datetime(2026, 3, 1, 6, tzinfo=ZoneInfo("Europe/Berlin"))
     daily = IntervalSchedule(interval=timedelta(days=1), anchor_date=anchor, timezone="Europe/Berlin")
     found = asyncio.run(daily.get_dates(n=3, start=start))
