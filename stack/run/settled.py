@@ -91,7 +91,7 @@ def _containers(project: str) -> list[Container]:
 
 
 def _image_ids(names: Iterable[str]) -> list[str]:
-    """What the names stand for now: an image can be built again under its name."""
+    """The current ids of the names: an image can be rebuilt under its name."""
     wanted = sorted(set(names))
     shown = docker("image", "inspect", "--format", "{{.Id}}", *wanted) if wanted else None
     return shown.output.split() if shown and shown.worked else []
