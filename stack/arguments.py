@@ -77,8 +77,8 @@ and says what to do. Changes nothing. The exit status is 1 if a line begins with
         ANOTHER_SITE,
         "start the site: files, images, containers, deployments, one sample run",
         """\
-Renders the site, builds the missing images, starts the containers, registers the deployments and runs one sample
-flow. Without a container engine, the site runs as processes. Safe to run again at any time.
+Renders the site, builds the missing images, starts the containers, registers the deployments and runs one
+sample flow. Without a container engine, the site runs as processes. Safe to run again at any time.
 
   python render.py up
 """,
