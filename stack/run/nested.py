@@ -22,23 +22,12 @@ def prepare(site: Site, component: Component) -> None:
     This happens before the workers start, because a run fails if its image is missing. The engine pulls images that
     this machine does not have, and those of the site's registry.
     """
-    if workers := _nested(site, component):
-        compose.up(site.root, component, workers.nested)
-        load(site, component)
-
-
-def load(site: Site, component: Component) -> None:
-    """Loads what the component's own engine lacks, if it has one; the engine runs."""
-    workers = _nested(site, component)
-    if not workers:
+    workers = docker_workers(site.settings).get(component.name)
+    if workers is None or not workers.nested:
         return
+    compose.up(site.root, component, workers.nested)
     if images := flow_images.lacking(site.settings, workers, ThisMachine(site.root)):
         _load(site, workers, images)
-
-
-def _nested(site: Site, component: Component) -> DockerWorkers | None:
-    workers = docker_workers(site.settings).get(component.name)
-    return workers if workers and workers.nested else None
 
 
 def _load(site: Site, workers: DockerWorkers, images: Sequence[str]) -> None:

@@ -48,11 +48,8 @@ def down(site: Site) -> int:
 def _up_containers(site: Site) -> None:
     kept = settled.unchanged(site)
     for component in site.components:
-        if component in kept:
-            print(f"{component.name}: healthy, nothing to start", flush=True)
-            nested.load(site, component)  # a job image can be new without any change of the component's own files
-        elif component != CLIENT:
-            _start(site, component)
+        if component != CLIENT:
+            _start(site, component, is_kept=component in kept)
     # Before registration: a schedule may start a run at once.
     push.push(site, _say)
     if CLIENT in site.components:
@@ -60,8 +57,11 @@ def _up_containers(site: Site) -> None:
     _say_registry(site)
 
 
-def _start(site: Site, component: Component) -> None:
-    nested.prepare(site, component)
+def _start(site: Site, component: Component, *, is_kept: bool) -> None:
+    nested.prepare(site, component)  # always: an image can be missing in an engine that is healthy
+    if is_kept:
+        print(f"{component.name}: healthy, nothing to start", flush=True)
+        return
     compose.up(site.root, component)
     settled.record(site, component)
 

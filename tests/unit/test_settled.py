@@ -10,9 +10,10 @@ import pytest
 from stack import site
 from stack.components.agent import AGENT
 from stack.components.client import CLIENT
+from stack.components.component import Component
 from stack.components.server import SERVER
 from stack.core.docker import Result
-from stack.run import compose, settled
+from stack.run import compose, nested, push, settled, up
 from stack.site import Site
 
 
@@ -175,3 +176,24 @@ def test_a_service_without_a_check_of_its_health_is_well_while_it_runs() -> None
     one = container("socket", "always")
     del one["State"]["Health"]
     assert settled.is_well(one)
+
+
+def test_up_starts_what_is_not_settled_and_prepares_engines_in_either_case(
+    recorded: Site, engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[str] = []
+
+    def run(_: Path, component: Component, environment: dict[str, str]) -> bool:
+        calls.append(f"run {component.name} {environment}")
+        return True
+
+    monkeypatch.setattr(nested, "prepare", lambda _, component: calls.append(f"prepare {component.name}"))
+    monkeypatch.setattr(push, "push", lambda *_: None)
+    monkeypatch.setattr(compose, "up", lambda _, component: calls.append(f"up {component.name}"))
+    monkeypatch.setattr(compose, "run", run)
+    (recorded.root / settled.RECORDS / AGENT.name).unlink()
+    up._up_containers(recorded)
+    samples = {"REGISTRAR_SAMPLES": "weather/weather"}
+    assert calls == ["prepare server", "prepare agent", "up agent", f"run client {samples}"]
+    assert capsys.readouterr().out == "server: healthy, nothing to start\n"
+    assert settled.unchanged(recorded) == {SERVER, AGENT}
