@@ -18,8 +18,7 @@ HELP = {
     "render": "Reads and checks the settings, then writes the files of the site and says which of them changed.",
     "show": "Prints the settings that are in effect: name, origin, value. Writes nothing. Secrets are shown as `...`.",
     "doctor": "and says what to do. Changes nothing. The exit status is 1 if a line begins with FAIL.",
-    "up": "Renders the site, builds the missing images, starts the containers, registers the deployments "
-    "and runs one",
+    "up": "Renders the site, builds the missing images, starts the containers, registers the deployments and runs one",
     "down": "Stops and removes all containers (or processes) of the site on this machine. Volumes and their data stay;",
     "trust": "into /etc/hosts, its CA into /etc/docker/certs.d. Render first, as the user of the site. Needs root.",
     "bundle": "`load` unpacks this file and starts the site. The file contains the site's secrets: keep it private.",
