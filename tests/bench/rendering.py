@@ -28,7 +28,7 @@ def render(rounds: int, _kinds: list[str]) -> None:
             "tutor": [str(install_tutor()), "--root", folder, "config", "save"],
         }
         seconds = interleaved({name: timed_command(command) for name, command in commands.items()}, rounds or ROUNDS)
-    report("render of a whole site", seconds, {"floor": Reach(share=2.0), "tutor": Reach(share=0.5)})
+    report("render of a whole site", seconds, {"floor": Reach(share=1.5), "tutor": Reach(share=0.5)})
 
 
 def install_tutor() -> Path:
