@@ -42,7 +42,7 @@ class Pool:
         return int(Decimal(self.cpus) * NANO)
 
 
-def of(workers: DockerWorkers, settings: Settings, flows_image: str, jobs: dict[str, str]) -> Pool:
+def pool(workers: DockerWorkers, settings: Settings, flows_image: str, jobs: dict[str, str]) -> Pool:
     """The pool that these workers serve; `jobs` are the names of the job images."""
     env = _environment(workers, settings)
     return Pool(

@@ -15,7 +15,7 @@ ALGORITHMS = "client/algorithms"
 
 
 @dataclass(frozen=True)
-class Given:
+class MountedFile:
     """A file or folder that a worker reads; `variable` names the variable with its path.
 
     `path` is below the site's folder or on this machine, `target` in a container. A secret is a copy of `origin`."""
@@ -76,8 +76,8 @@ class ProcessWorkers:
     deployments: list[Deployment]
     image: str = ""
     env: dict[str, str] = field(default_factory=dict)
-    files: list[Given] = field(default_factory=list)
-    secrets: list[Given] = field(default_factory=list)
+    files: list[MountedFile] = field(default_factory=list)
+    secrets: list[MountedFile] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
     port: int = 0
     process_environment: dict[str, str] = field(default_factory=dict)
@@ -135,8 +135,8 @@ def parent(settings: Settings) -> ProcessWorkers:
             )
         ],
         files=[
-            Given("SITE_JOB_CONFIG", f"{FOLDER}/config.yml", "/opt/site/config.yml"),
-            Given("SITE_CATALOGUE", f"{FOLDER}/catalogue.yml", "/opt/site/catalogue.yml"),
+            MountedFile("SITE_JOB_CONFIG", f"{FOLDER}/config.yml", "/opt/site/config.yml"),
+            MountedFile("SITE_CATALOGUE", f"{FOLDER}/catalogue.yml", "/opt/site/catalogue.yml"),
         ],
     )
 
@@ -159,7 +159,7 @@ def conda(settings: Settings) -> ProcessWorkers:
         ],
         image=settings.CONDA_IMAGE,
         env={"CONDA_EXE": settings.CONDA_EXE, "MAMBA_ROOT_PREFIX": root} if settings.CONDA_EXE else {},
-        files=[Given("SITE_ALGORITHMS", settings.CONDA_ALGORITHMS or ALGORITHMS, f"{HOME}/algorithms")],
+        files=[MountedFile("SITE_ALGORITHMS", settings.CONDA_ALGORITHMS or ALGORITHMS, f"{HOME}/algorithms")],
         mounts=[f"{root}:{root}:ro"] if settings.CONDA_EXE else [],
     )
 
@@ -188,9 +188,9 @@ def slurm(settings: Settings) -> ProcessWorkers:
     )
 
 
-def _secret(variable: str, name: str, origin: str) -> Given:
+def _secret(variable: str, name: str, origin: str) -> MountedFile:
     """In lower case, so that it does not become a variable of the worker itself."""
-    return Given(variable, f".site/{SECRET_FOLDER}/{name}", f"/run/secrets/{name}", origin)
+    return MountedFile(variable, f".site/{SECRET_FOLDER}/{name}", f"/run/secrets/{name}", origin)
 
 
 KINDS = {"agent": agent, "parent": parent, "conda": conda, "slurm": slurm}

@@ -53,7 +53,7 @@ class Pools:
         return {name: self._pool(workers) for name, workers in every.items()}
 
     def _pool(self, workers: DockerWorkers) -> Pool:
-        return pools.of(workers, self._settings, self._images["flows"], self._images.jobs)
+        return pools.pool(workers, self._settings, self._images["flows"], self._images.jobs)
 
 
 def nouns(settings: Settings) -> dict[str, Any]:
