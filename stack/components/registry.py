@@ -146,7 +146,6 @@ def _misfits(settings: Settings) -> Iterator[Fault]:
 
 
 def _names(certificate: str) -> list[str]:
-
     try:
         return pem.names_of(Path(certificate).read_bytes())
     except ValueError:  # OpenSSL reads some forms of PEM that this function cannot read

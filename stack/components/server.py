@@ -157,6 +157,11 @@ def server_login(settings: Settings) -> dict[str, str]:
     return given | ({"PREFECT_SERVER_API_AUTH_STRING": given[AUTH]} if given else {})
 
 
+def client_secrets(settings: Settings) -> Secrets:
+    """The secret files of a component that only calls the API."""
+    return Secrets(login(settings))
+
+
 def has_postgres(settings: Settings) -> bool:
     return bool(settings.SERVER_DATABASE == "postgres")
 
@@ -174,14 +179,14 @@ def secrets(settings: Settings) -> Secrets:
     return Secrets(server_login(settings) | (_postgres_and_redis(settings) if has_postgres(settings) else {}))
 
 
-def _postgres_and_redis(site: Settings) -> dict[str, str]:
+def _postgres_and_redis(settings: Settings) -> dict[str, str]:
     return {
-        "PREFECT_SERVER_DATABASE_PASSWORD": site.SERVER_DATABASE_PASSWORD,
-        "PREFECT_REDIS_MESSAGING_PASSWORD": site.SERVER_REDIS_PASSWORD,
-        "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": site.SERVER_REDIS_PASSWORD,
+        "PREFECT_SERVER_DATABASE_PASSWORD": settings.SERVER_DATABASE_PASSWORD,
+        "PREFECT_REDIS_MESSAGING_PASSWORD": settings.SERVER_REDIS_PASSWORD,
+        "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         # Docket takes only a URL.
-        "PREFECT_SERVER_DOCKET_URL": redis_url(site.SERVER_REDIS_PASSWORD, "redis"),
-        "redis.conf": _redis_conf(site.SERVER_REDIS_PASSWORD),
+        "PREFECT_SERVER_DOCKET_URL": redis_url(settings.SERVER_REDIS_PASSWORD, "redis"),
+        "redis.conf": _redis_conf(settings.SERVER_REDIS_PASSWORD),
     }
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from stack.components import registry, storage
-from stack.components.component import Component, Secrets
+from stack.components.component import Component
 from stack.components.dockerworkers import SHARED, SOURCES, DockerWorkers
-from stack.components.server import api_url, login
+from stack.components.server import api_url, client_secrets
 from stack.core.repo import REPOSITORY
 from stack.settings import values
 from stack.settings.settings import Section, Settings, setting
@@ -100,10 +100,6 @@ def reserved_names(settings: Settings) -> str:
     return ",".join(sorted(host for host in hosts if ":" not in host))
 
 
-def secrets(settings: Settings) -> Secrets:
-    return Secrets(login(settings))
-
-
 WORKER_DOCKER = Component(
     noun="worker_docker",
     name="worker-docker",
@@ -116,6 +112,6 @@ WORKER_DOCKER = Component(
     services=frozenset({"worker", "reaper"}),
     templates=("base-job-template.json",),
     sections=(DockerSettings,),
-    secrets=secrets,
+    secrets=client_secrets,
     seen=(workers, allowed_images, reserved_names),
 )

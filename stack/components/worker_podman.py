@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from stack.components import dockerworkers
-from stack.components.component import Component, Secrets
+from stack.components.component import Component
 from stack.components.dockerworkers import SHARED, SOURCES, DockerWorkers
-from stack.components.server import api_url, full_name, login
+from stack.components.server import api_url, client_secrets, full_name
 from stack.components.site import HOME
 from stack.core.finding import Finding
 from stack.core.machine import Machine
@@ -75,10 +75,6 @@ def workers(settings: Settings) -> DockerWorkers:
     )
 
 
-def secrets(settings: Settings) -> Secrets:
-    return Secrets(login(settings))
-
-
 def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
     return dockerworkers.findings(workers(settings), settings, machine)
 
@@ -96,7 +92,7 @@ WORKER_PODMAN = Component(
     templates=("base-job-template.json",),
     sections=(PodmanSettings,),
     rules=RULES,
-    secrets=secrets,
+    secrets=client_secrets,
     findings=findings,
     seen=(workers,),
 )
