@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 
-SERVICES = ("prefect", "server", "services", "start")
+SERVICES = (sys.executable, "/opt/site/redis_server.py", "server", "services", "start")
 PAUSE_SECONDS, LONGEST_SECONDS = 0.5, 60
 
 

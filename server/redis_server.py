@@ -1,0 +1,27 @@
+"""Prefect with Redis, which is found again soon after it was away: `python redis_server.py server start ...`.
+
+Prefect's readers of events, logs and triggers ask for a lost Redis at growing intervals, at last every minute and more,
+and it has no setting for that (3.9.1: `Consumer.run` in prefect_redis/messaging.py). Here they wait 10 s at most, give
+or take a third. With more than one API process Prefect starts others than this one, and those keep the minute; only the
+live view of the UI depends on them.
+"""
+
+from typing import Any
+
+from prefect.cli import app
+from prefect_redis import messaging  # type: ignore[import-untyped]  # it ships no types
+
+LONGEST_SECONDS = 10.0
+
+stock: Any = messaging
+stock_interval = stock.exponential_backoff_with_jitter
+
+
+def interval(attempt: int, base: float, longest: float) -> float:
+    """Seconds until the next attempt."""
+    return float(stock_interval(attempt, base, min(longest, LONGEST_SECONDS)))
+
+
+if __name__ == "__main__":
+    stock.exponential_backoff_with_jitter = interval
+    app()
