@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stack.core.errors import SiteError
-from stack.images import debian, engine
+from stack.images import base, debian, engine
 from stack.images.recipe import DEBIAN, FLOWS, Recipe
 from stack.images.secrets import secrets
 
@@ -50,6 +50,8 @@ class Builder:
     def _make_one(self, recipe: Recipe, files: Mapping[str, Path]) -> None:
         if self.way == "pull" and recipe.base:
             self._pull(recipe)
+        if self.way == "pull" and recipe.base:
+            base.check(recipe.name, recipe.base, self.labels)
         if self.way == "build":
             self._make_debian(recipe)
         with _announced(recipe, self.report):
