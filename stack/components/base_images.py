@@ -39,13 +39,13 @@ class Base:
         path, tag = _split(image)
         name = path.rpartition("/")[2]
         if name in _OTHERS or (name != self.product and name in _products()):
-            return self._not(f"this is {name}")
+            return self._not(name)
         system = _OTHER_SYSTEM.search(tag)
         if system and self.debian_only:
-            return self._not(f"this is made on {_SYSTEMS[system[1]]}")
+            return self._not(f"made on {_SYSTEMS[system[1]]}")
         version = _VERSION.match(tag)
         if name == self.product and version and not self.has_version(version[1]):
-            return self._not(f"this is version {version[1]}")
+            return self._not(f"version {version[1]}")
         return ""
 
     def has_version(self, text: str) -> bool:
@@ -53,8 +53,8 @@ class Base:
         version = tuple(int(part) for part in text.split("."))
         return version >= self.least[: len(version)] and (not self.most or version[: len(self.most)] <= self.most)
 
-    def _not(self, reason: str) -> str:
-        return f"the site needs {self.wanted}, and {reason}"
+    def _not(self, what: str) -> str:
+        return f"the site needs {self.wanted}, and this is {what}"
 
     @property
     def script(self) -> str:
