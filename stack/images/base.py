@@ -11,7 +11,7 @@ from stack.core.errors import SiteError
 def check(name: str, image: str, labels: Mapping[str, str]) -> None:
     """Raises SiteError if the image `name` of the site cannot be made from this public image, which is present.
 
-    A mirror's name may say nothing, and a tag may be wrong, so it starts a container that prints what is in it.
+    The name of a mirror may show nothing, and a tag may be wrong, so it starts a container that prints what is in it.
     """
     base = BASES.get(name)
     if base and (faults := _faults(base, image, labels)):

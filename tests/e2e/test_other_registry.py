@@ -74,5 +74,5 @@ def test_a_launch_pulls_with_what_docker_login_left(
     with Engine(DEFAULT_HOST) as engine:
         with pytest.raises(EngineError, match="manifest unknown"):  # so the registry has let it in
             engine.pull(image, "1", registry_login(image, ""))
-        with pytest.raises(EngineError, match="(?i)unauthorized|no basic auth"):
+        with pytest.raises(EngineError, match=r"(?i)unauthorized|no basic auth"):
             engine.pull(image, "1", {})

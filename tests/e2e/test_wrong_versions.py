@@ -1,4 +1,4 @@
-"""Public images of the wrong kind, and data of another version: both are told before anything starts."""
+"""Public images of the wrong kind, and data of another version, are refused before anything starts."""
 
 import secrets
 import subprocess
