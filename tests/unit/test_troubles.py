@@ -17,6 +17,7 @@ OTHERS = {
     "Can't connect to Server API": "Prefect's UI",
     "No Prefect API URL provided": "prefect",
     "Starting temporary server": "prefect",
+    "too many clients already": "PostgreSQL",
     "Late": "Prefect's state",
     "Running": "Prefect's state",
     "Block not found: 'site-registry'": "Prefect",
