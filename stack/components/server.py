@@ -300,6 +300,7 @@ SERVER = Component(
     folder="server",
     images=("postgres", "redis", "prefect"),
     sources=(
+        "server/lost_slots.py",
         "server/migrate.py",
         "server/recovery",
         "server/services_health.py",

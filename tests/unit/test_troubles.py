@@ -18,6 +18,7 @@ OTHERS = {
     "No Prefect API URL provided": "prefect",
     "Starting temporary server": "prefect",
     "too many clients already": "PostgreSQL",
+    "Deployment concurrency limit reached": "Prefect's state",
     "Late": "Prefect's state",
     "Running": "Prefect's state",
     "Block not found: 'site-registry'": "Prefect",
