@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,11 +117,24 @@ def is_step(name: str) -> bool:
         return False
 
 
+def variables(template: dict[str, Any]) -> dict[str, Any] | None:
+    """The variables of a base job template; None where it has another form, which the server takes."""
+    described = template.get("variables")
+    properties = described.get("properties", {}) if isinstance(described, dict) else None
+    return properties if isinstance(properties, dict) else None
+
+
 def check_job_variables(deployment: FlowDeployment, template: dict[str, Any]) -> Iterator[str]:
     """Job variables that the pool's base job template does not take: Prefect ignores them without a word."""
-    known = template.get("variables", {}).get("properties", {})
+    known, pool = variables(template), deployment.entry.work_pool.name
+    if known is None:
+        print(
+            f"deployment {deployment.name}: work_pool.job_variables are not checked: the base job template of the pool "
+            f"{pool} has no variables that can be read",
+            file=sys.stderr,
+        )
+        return
     for key in (deployment.entry.work_pool.job_variables or {}).keys() - known.keys():
-        pool = deployment.entry.work_pool.name
         yield (
             f"deployment {deployment.name}: work_pool.job_variables.{key}: "
             f"the pool {pool} has no such variable{nearest(key, known)}"

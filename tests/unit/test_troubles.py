@@ -17,6 +17,7 @@ OTHERS = {
     "Can't connect to Server API": "Prefect's UI",
     "No Prefect API URL provided": "prefect",
     "Starting temporary server": "prefect",
+    "flow run cancellation will fail": "Prefect",
     "too many clients already": "PostgreSQL",
     "Deployment concurrency limit reached": "Prefect's state",
     "Late": "Prefect's state",
