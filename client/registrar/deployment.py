@@ -22,6 +22,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import resolve_block_document_references, resolve_variables
 from pydantic_core import to_jsonable_python
 
+from registrar import pool as pools
 from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError
 from registrar.moved import new_entrypoint
@@ -117,16 +118,9 @@ def is_step(name: str) -> bool:
         return False
 
 
-def variables(template: dict[str, Any]) -> dict[str, Any] | None:
-    """The variables of a base job template; None where it has another form, which the server takes."""
-    described = template.get("variables")
-    properties = described.get("properties", {}) if isinstance(described, dict) else None
-    return properties if isinstance(properties, dict) else None
-
-
 def check_job_variables(deployment: FlowDeployment, template: dict[str, Any]) -> Iterator[str]:
     """Job variables that the pool's base job template does not take: Prefect ignores them without a word."""
-    known, pool = variables(template), deployment.entry.work_pool.name
+    known, pool = pools.variables(template), deployment.entry.work_pool.name
     if known is None:
         print(
             f"deployment {deployment.name}: work_pool.job_variables are not checked: the base job template of the pool "

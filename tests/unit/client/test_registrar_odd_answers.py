@@ -1,5 +1,7 @@
 """What people changed on the server into another form is named, and the registration goes on."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,7 +9,10 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from registrar import record
 from registrar.deployment import FlowDeployment, check_job_variables
+from registrar.errors import RegistrarError
+from registrar.pool import template
 from registrar.record import Record, RegistrarRecord
+from registrar.registration import Pool
 
 Capture = pytest.CaptureFixture[str]
 
@@ -29,6 +34,17 @@ def test_the_variables_of_an_odd_pool_are_not_checked(template: dict[str, Any], 
 def test_a_pool_without_variables_has_none(capsys: Capture) -> None:
     (line,) = check_job_variables(deployment(image="x"), {"variables": {}})
     assert line == "deployment a/b: work_pool.job_variables.image: the pool odd has no such variable (known: none)"
+
+
+@pytest.mark.parametrize("variables", [["image"], None, {"properties": ["image"]}])
+def test_an_odd_template_in_a_file_is_a_fault(tmp_path: Path, variables: Any) -> None:
+    path = tmp_path / "pool.json"
+    path.write_text(json.dumps({"job_configuration": {}, "variables": variables}))
+    with pytest.raises(RegistrarError) as refused:
+        template(Pool(name="p", type="process", base_job_template=str(path)))
+    (line,) = refused.value.lines
+    where = f"pool p: base_job_template: {path}"
+    assert line == f"{where}: variables: must be a JSON schema, an object with an object 'properties'"
 
 
 class Client:
