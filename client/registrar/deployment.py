@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import resolve_block_document_references, resolve_variables
 from pydantic_core import to_jsonable_python
 
+from registrar import pool as pools
 from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError
 from registrar.moved import new_entrypoint
@@ -118,9 +120,15 @@ def is_step(name: str) -> bool:
 
 def check_job_variables(deployment: FlowDeployment, template: dict[str, Any]) -> Iterator[str]:
     """Job variables that the pool's base job template does not take: Prefect ignores them without a word."""
-    known = template.get("variables", {}).get("properties", {})
+    known, pool = pools.variables(template), deployment.entry.work_pool.name
+    if known is None:
+        print(
+            f"deployment {deployment.name}: work_pool.job_variables are not checked: the base job template of the pool "
+            f"{pool} has no variables that can be read",
+            file=sys.stderr,
+        )
+        return
     for key in (deployment.entry.work_pool.job_variables or {}).keys() - known.keys():
-        pool = deployment.entry.work_pool.name
         yield (
             f"deployment {deployment.name}: work_pool.job_variables.{key}: "
             f"the pool {pool} has no such variable{nearest(key, known)}"
