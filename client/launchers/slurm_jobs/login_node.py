@@ -78,10 +78,11 @@ class LoginNode:
 
 @contextmanager
 def login_node(host: str, key: str, environ: Mapping[str, str] = os.environ) -> Iterator[LoginNode]:
-    """The node at `host`, USER@HOST[:PORT]; this machine where that is empty.
+    """The node at `host`, USER@HOST[:PORT], or at the site's, SITE_SSH_HOST; this machine where both are empty.
 
     `key` is a private key's file; where it is empty SITE_SSH_KEY names the site's, if it has one.
     """
+    host = host or environ.get("SITE_SSH_HOST", "")
     harmless = {name: value for name, value in environ.items() if _HARMLESS.fullmatch(name)}
     if not host:
         yield LoginNode("this machine", environ=harmless)

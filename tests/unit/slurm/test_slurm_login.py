@@ -193,6 +193,14 @@ def test_the_sites_key_is_used_where_the_parameters_name_none(tmp_path: Path, ss
     assert (tmp_path / "kept").read_text() == "the site's key"
 
 
+def test_the_sites_login_node_is_used_where_the_parameters_name_none(ssh: dict[str, str]) -> None:
+    environ = ssh | {"SITE_SSH_HOST": "lab@login"}
+    with login_node("", "", environ) as login:
+        assert (login.name, login.run("echo 1")) == ("lab@login", b"1\n")
+    with login_node("me@login", "", environ) as login:
+        assert login.name == "me@login"
+
+
 def test_a_worker_without_ssh_is_reported(tmp_path: Path) -> None:
     assert str(refusal("me@login", "true", {"PATH": str(tmp_path)})) == (
         "ssh cannot be started on this worker: No such file or directory"
