@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -89,11 +90,20 @@ def check(deployment: FlowDeployment) -> Iterator[str]:
     sets += [(f"schedules[{n}].parameters", s.parameters) for n, s in enumerate(deployment.entry.schedules or [])]
     for key, parameters in sets:
         unknown = parameters.keys() - known.keys()
+        yield from (f"{where}: {key}: {line}" for line in json_faults(parameters))
         yield from (f"{where}: {key}.{name}: the flow has no such parameter{nearest(name, known)}" for name in unknown)
         if deployment.entry.enforce_parameter_schema and not unknown and "{{" not in str(parameters):
             yield from (f"{where}: {key}: {line}" for line in schema_faults(parameters, deployment.schema))
     for step in deployment.entry.pull or []:
         yield from (f"{where}: pull: {name}: there is no such step" for name in step if not is_step(name))
+
+
+def json_faults(values: dict[str, Any]) -> Iterator[str]:
+    """What would reach the server as nothing: `.nan`, `.inf`."""
+    try:
+        json.dumps(values, allow_nan=False, skipkeys=True, default=str)
+    except ValueError:
+        yield "a number is not finite (.nan or .inf); leave it out"
 
 
 def schema_faults(values: dict[str, Any], schema: dict[str, Any]) -> list[str]:
@@ -150,9 +160,12 @@ def requested(deployment: FlowDeployment) -> dict[str, Any]:
     entry, limit = deployment.entry, deployment.entry.concurrency_limit
     return {
         "version": entry.version or deployment.flow.version,
-        "description": entry.description or deployment.flow.description,
+        # Prefect's client makes the text `None` of a new deployment's missing description: `convert_to_strings` of
+        # DeploymentCreate (3.9.1). So it is always a text.
+        "description": entry.description or deployment.flow.description or "",
         "tags": entry.tags or [],
-        "parameters": asyncio.run(resolved(entry.parameters or {})),
+        # As the server keeps them, or they would differ at each registration.
+        "parameters": to_jsonable_python(asyncio.run(resolved(entry.parameters or {}))),
         "entrypoint": entry.entrypoint,
         "pull_steps": entry.pull,
         "work_pool_name": entry.work_pool.name,
