@@ -22,6 +22,11 @@ def interval(attempt: int, base: float, longest: float) -> float:
     return float(stock_interval(attempt, base, min(longest, LONGEST_SECONDS)))
 
 
-if __name__ == "__main__":
+def ask_often() -> None:
+    """In this process, from now on."""
     stock.exponential_backoff_with_jitter = interval
+
+
+if __name__ == "__main__":
+    ask_often()
     app()
