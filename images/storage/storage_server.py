@@ -8,6 +8,7 @@ wherever the gateway does. So all of them listen on loopback, and this program p
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -55,15 +56,20 @@ def command(data: Path, user: Path) -> list[str]:
         f"-master.port={MASTER_PORT}",
         # It would report to its makers.
         "-master.telemetry=false",
-        # Files of a gigabyte, as many as the disk has room for, and not some of thirty: this is one machine.
-        *("-master.volumeSizeLimitMB=1024", "-volume.max=0", "-volume.preStopSeconds=1"),
+        # As many files as the disk has room for. A bucket has its own, so on a small disk they must be small.
+        *(f"-master.volumeSizeLimitMB={file_mib(data)}", "-volume.max=0", "-volume.preStopSeconds=1"),
         *("-filer", "-s3", f"-s3.port={INNER_PORT}", "-s3.ip.bind=127.0.0.1", f"-s3.config={user}"),
-        # Gateways that nobody uses, and a bucket that nobody made: a mistyped name is an error, as elsewhere.
+        # Other gateways are off, and a mistyped bucket is an error, as elsewhere.
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-s3.autoCreateBucket=false"),
         # Requests beyond these wait. Without them, fifty parts at once took more than a gigabyte.
         *(f"-{part}.concurrentUploadLimitMB={BUFFER_MIB}" for part in ("s3", "filer", "volume")),
         *(f"-volume.concurrentDownloadLimitMB={BUFFER_MIB}", f"-s3.readerCacheSizeMB={BUFFER_MIB}"),
     ]
+
+
+def file_mib(data: Path) -> int:
+    """The size of SeaweedFS's files: a hundredth of the disk, between 64 MiB and a gigabyte."""
+    return max(64, min(1024, shutil.disk_usage(data).total // 100 >> 20))
 
 
 def environment(given: Mapping[str, str], limits: tuple[str, ...] = LIMITS) -> dict[str, str]:
@@ -171,9 +177,18 @@ async def run(data: Path, state: Path) -> int:
     return 0
 
 
-def main(data: Path = Path("/data"), state: Path = Path("/tmp")) -> int:  # noqa: S108
+def fault(data: Path) -> str:
+    """Why the server cannot use this volume; empty if it can."""
     if names := foreign(data):
-        print(FOREIGN.format(names=", ".join(names)), file=sys.stderr)
+        return FOREIGN.format(names=", ".join(names))
+    if not os.access(data, os.W_OK):
+        return f"storage-server: user {os.getuid()} may not write to {data}; make that user its owner"
+    return ""
+
+
+def main(data: Path = Path("/data"), state: Path = Path("/tmp")) -> int:  # noqa: S108
+    if reason := fault(data):
+        print(reason, file=sys.stderr)
         return 1
     return asyncio.run(run(data, state))
 

@@ -41,22 +41,30 @@ async def main():
     print(*(port for port, is_open in enumerate(found, 1) if is_open))
 asyncio.run(main())
 """
-# A flow whose results are random bytes, stored by Prefect's own block; prints their hashes as returned and as stored.
-FLOW = """
+# Prints whether random bytes come back from the bucket through Prefect's own block and store of results.
+RESULTS = """
 import hashlib, os, sys
 from prefect import flow
-from prefect.results import ResultRecord
+from prefect.results import ResultRecord, ResultStore
 from prefect_aws import AwsCredentials, S3Bucket
 login = AwsCredentials(aws_access_key_id=os.environ["STORAGE_ACCESS_KEY"],
     aws_secret_access_key=os.environ["STORAGE_SECRET_KEY"], aws_client_parameters={"endpoint_url": "http://storage:8333"})
 bucket = S3Bucket(bucket_name="objects", bucket_folder="results", credentials=login)
-bucket.save("results")
-@flow(persist_result=True, result_storage=bucket, result_serializer="pickle", result_storage_key="{parameters[size]}")
+def by_store(size):
+    content, key = os.urandom(size), f"key-{size}"
+    ResultStore(result_storage=bucket, serializer="pickle").write(content, key=key)
+    return content, key
+@flow(persist_result=True, result_storage=bucket, result_serializer="pickle")
 def large(size):
     return os.urandom(size)
-for size in map(int, sys.argv[1:]):
-    made = large(size)
-    kept = ResultRecord.deserialize(bucket.read_path(str(size))).result
+def by_flow(size):
+    state = large(size, return_state=True)
+    return state.result(), state.data.metadata.storage_key
+if sys.argv[1] == "by_flow":
+    bucket.save("results")
+for size in map(int, sys.argv[2:]):
+    made, key = globals()[sys.argv[1]](size)
+    kept = ResultRecord.deserialize(bucket.read_path(key)).result
     print("equal" if hashlib.sha256(made).digest() == hashlib.sha256(kept).digest() else "different", len(kept))
 """
 
@@ -94,24 +102,22 @@ def test_an_object_comes_back_as_it_was_stored(site: SiteUnderTest, size: int) -
     assert client(site).get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
 
 
-@pytest.mark.parametrize(
-    "sizes", [(1, 8 * MIB - 1, 8 * MIB, 20 * MIB), pytest.param((200 * MIB,), marks=pytest.mark.long)], ids=str
-)
-def test_a_flows_result_comes_back_as_it_was_returned(site: SiteUnderTest, sizes: tuple[int, ...]) -> None:
-    server = ("PYTHONPATH=/opt/prefect-aws", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE=true", "PREFECT_HOME=/tmp/prefect")
-    said = run(
-        site,
-        "env",
-        *server,
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=300",
-        "python",
-        "-c",
-        FLOW,
-        *map(str, sizes),
-    )
-    assert [line for line in said.splitlines() if line.startswith(("equal", "different"))] == [
-        f"equal {size}" for size in sizes
-    ]
+def results(site: SiteUnderTest, way: str, *sizes: int) -> list[str]:
+    server = ("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE=true", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=600")
+    home = ("PYTHONPATH=/opt/prefect-aws", "PREFECT_HOME=/tmp/prefect")
+    said = run(site, "env", *server, *home, "python", "-c", RESULTS, way, *map(str, sizes))
+    return [line for line in said.splitlines() if line.startswith(("equal", "different"))]
+
+
+def test_a_result_comes_back_as_it_was_stored(site: SiteUnderTest) -> None:
+    sizes = (1, 8 * MIB - 1, 8 * MIB, 20 * MIB)
+    assert results(site, "by_store", *sizes) == [f"equal {size}" for size in sizes]
+
+
+@pytest.mark.long
+def test_a_flows_result_comes_back_as_it_was_returned(site: SiteUnderTest) -> None:
+    sizes = (1, 8 * MIB - 1, 8 * MIB, 20 * MIB, 200 * MIB)
+    assert results(site, "by_flow", *sizes) == [f"equal {size}" for size in sizes]
 
 
 def test_a_listing_by_folders_has_all_of_more_than_a_thousand(site: SiteUnderTest) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def test_every_server_of_it_listens_on_loopback(tmp_path: Path) -> None:
     assert {"-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.ip.bind=127.0.0.1", "-master.telemetry=false"} <= set(words)
 
 
+@pytest.mark.parametrize(("disk_mib", "mib"), [(600, 64), (20_000, 200), (2_000_000, 1024)])
+def test_a_small_disk_has_room_for_files_of_many_buckets(
+    tmp_path: Path, disk_mib: int, mib: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type("Usage", (), {"total": disk_mib << 20})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert f"-master.volumeSizeLimitMB={mib}" in storage_server.command(tmp_path, tmp_path / "s3.json")
+
+
 @pytest.mark.parametrize(
     ("said", "limit"),
     [("1073741824\n", 1 << 30), ("max\n", 0), ("9223372036854771712\n", 0)],
@@ -72,6 +82,12 @@ def test_data_of_another_server_is_not_taken_for_an_empty_volume(
         assert storage_server.main(tmp_path, tmp_path) == 1
         assert capsys.readouterr().err.strip() == storage_server.FOREIGN.format(names=", ".join(names))
         assert not (tmp_path / "seaweedfs").exists()
+
+
+def test_a_volume_of_another_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root
+    wanted = f"storage-server: user {os.getuid()} may not write to {tmp_path}; make that user its owner"
+    assert storage_server.fault(tmp_path) == wanted
 
 
 def test_the_gate_passes_on_both_ways_and_ends_with_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
