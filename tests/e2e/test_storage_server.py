@@ -26,20 +26,12 @@ MIB = 1 << 20
 SIZES = (1, 8 * MIB - 1, 8 * MIB, 20 * MIB, pytest.param(200 * MIB, marks=pytest.mark.long))
 # Every port of a neighbour on the network that accepts a connection. Closed ones refuse at once.
 SCAN = """
-import asyncio, sys
-async def is_open(port, few):
-    async with few:
-        try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(sys.argv[1], port), 60)
-        except ConnectionRefusedError:
-            return False
-        writer.close()
-        return True
-async def main():
-    few = asyncio.Semaphore(200)
-    found = await asyncio.gather(*(is_open(port, few) for port in range(1, 65536)))
-    print(*(port for port, is_open in enumerate(found, 1) if is_open))
-asyncio.run(main())
+import socket, sys
+for port in range(1, 65536):
+    with socket.socket() as each:
+        each.settimeout(60)
+        if each.connect_ex((sys.argv[1], port)) == 0:
+            print(port)
 """
 # Prints whether random bytes come back from the bucket through Prefect's own block and store of results.
 RESULTS = """
@@ -52,16 +44,15 @@ login = AwsCredentials(aws_access_key_id=os.environ["STORAGE_ACCESS_KEY"],
 bucket = S3Bucket(bucket_name="objects", bucket_folder="results", credentials=login)
 def by_store(size):
     content, key = os.urandom(size), f"key-{size}"
-    ResultStore(result_storage=bucket, serializer="pickle").write(content, key=key)
+    ResultStore(result_storage=bucket).write(content, key=key)
     return content, key
-@flow(persist_result=True, result_storage=bucket, result_serializer="pickle")
-def large(size):
-    return os.urandom(size)
 def by_flow(size):
+    bucket.save("results", overwrite=True)
+    @flow(persist_result=True, result_storage=bucket)
+    def large(size):
+        return os.urandom(size)
     state = large(size, return_state=True)
     return state.result(), state.data.metadata.storage_key
-if sys.argv[1] == "by_flow":
-    bucket.save("results")
 for size in map(int, sys.argv[2:]):
     made, key = globals()[sys.argv[1]](size)
     kept = ResultRecord.deserialize(bucket.read_path(key)).result
