@@ -144,7 +144,7 @@ def test_only_the_port_of_s3_answers_on_the_network(site: SiteUnderTest) -> None
 
 def test_its_keys_are_in_no_list(site: SiteUnderTest) -> None:
     [container] = running.containers(site)
-    processes = docker("top", container["Id"], "-eo", "args")
+    processes = docker("top", container["Id"], "-eo", "pid,args")
     assert "-s3.config=" in processes
     assert site.env["STORAGE_SECRET_KEY"] not in processes + str(container)
 
