@@ -23,6 +23,8 @@ CONFIG = "supervisord.conf"
 STATE = Path(".site") / "processes"
 LOCKS = ("images/prefect/requirements.txt", "images/flows/requirements.txt")
 START_SECONDS = 300  # a busy machine takes minutes to start the API
+SAY_SECONDS = 15
+LOG_LINES = 15
 # A Unix socket's path has at most 107 bytes on Linux (unix(7): sun_path, less its final zero).
 SOCKET_PATH_BYTES = 107
 
@@ -41,10 +43,12 @@ def up(site: Site) -> None:
     (site.root / STATE / "storage").mkdir(parents=True, exist_ok=True)
     if _control(site, "update").returncode != 0:
         _start(site)
-    _wait(site, "the API", f"{_api_url(site)}/health")
+    _wait(site, "the API", f"{_api_url(site)}/health", "server.log")
     for workers in agent.here(site.settings):
         for port in workers.ports:
-            _wait(site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health")
+            _wait(
+                site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health", f"{workers.service}_{port}.log"
+            )
     if CLIENT in site.components:
         _register(site)
 
@@ -133,10 +137,28 @@ def _api_url(site: Site) -> str:
     return process_api_url(site.settings)
 
 
-def _wait(site: Site, what: str, url: str) -> None:
-    if not _eventually(lambda: _answers(url), START_SECONDS):
-        raise SiteError(f"{what} did not answer within {START_SECONDS} s; the logs are in {site.root / STATE}")
+def _wait(site: Site, what: str, url: str, log: str) -> None:
+    """Waits for an answer, and says so meanwhile; `log` is that of the process which should answer."""
+    began = said = time.monotonic()
+
+    def answers() -> bool:
+        nonlocal said
+        if (now := time.monotonic()) - said >= SAY_SECONDS:
+            said = now
+            print(f"after {now - began:.0f} s, waiting for {what}", flush=True)
+        return _answers(url)
+
+    if not _eventually(answers, START_SECONDS):
+        last_words = "\n".join(_end(site.root / STATE / log))
+        fault = f"{what} did not answer within {START_SECONDS} s; the logs are in {site.root / STATE}"
+        raise SiteError(*filter(None, (last_words, fault)))
     print(f"{what} answers", flush=True)
+
+
+def _end(log: Path) -> list[str]:
+    if not log.exists():
+        return []
+    return [f"{log.name}  | {line}" for line in log.read_text(errors="replace").splitlines()[-LOG_LINES:]]
 
 
 def _eventually(condition: Callable[[], bool], seconds: float) -> bool:
