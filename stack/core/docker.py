@@ -69,7 +69,7 @@ def docker(
         done = subprocess.run(
             ["docker", *words],
             cwd=folder,
-            env=environment,
+            env=own_environment(environment),
             timeout=limit,
             capture_output=not shown,
             text=True,
@@ -84,10 +84,20 @@ def docker(
     return Result(done.returncode, done.stdout or "", done.stderr or "")
 
 
+def own_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Without what is set for Compose projects of others: a name, files, profiles, what to do with orphans.
+
+    It would count for more than the file of the component. Which engine to use (DOCKER_HOST, DOCKER_CONTEXT) and for
+    which platform (DOCKER_DEFAULT_PLATFORM) stays the user's choice.
+    """
+    given = os.environ if environment is None else environment
+    return {name: value for name, value in given.items() if not name.startswith("COMPOSE_")}
+
+
 def start(*words: str, **streams: int | IO[bytes]) -> "subprocess.Popen[bytes]":
     """Starts `docker WORDS` for a caller that reads its output or writes its input piece by piece."""
     try:
-        return subprocess.Popen(["docker", *words], **streams)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(["docker", *words], env=own_environment(), **streams)  # type: ignore[call-overload,no-any-return]
     except FileNotFoundError:
         raise _not_found(None) from None
 
@@ -117,7 +127,13 @@ def _own_group(
     """A process whose plugin ends with it, as soon as nothing waits for it any more: an interrupt included."""
     try:
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
+            command,
+            cwd=folder,
+            env=own_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise _not_found(folder) from None

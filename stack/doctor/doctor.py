@@ -13,6 +13,7 @@ from stack.core.errors import SiteError
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
 from stack.images import flow_images
+from stack.run import strays
 from stack.run.machine import ThisMachine
 from stack.settings.settings import Settings
 from stack.site import Site
@@ -39,6 +40,7 @@ def findings(site: Site, machine: Machine) -> Iterator[Finding]:
     """Of the machine, then of each component. An engine that stops answering is one of them."""
     checks = (
         engine(machine),
+        projects(site, machine),
         ports(site, machine),
         disk(site, machine),
         memory(machine),
@@ -69,6 +71,17 @@ def engine(machine: Machine) -> Iterator[Finding]:
             f"no containers: {fault}",
             "`make engine` installs an engine; without one, the site runs as processes",
         )
+
+
+def projects(site: Site, machine: Machine) -> Iterator[Finding]:
+    """What makes the user's own `docker compose` something else than the commands of the pages."""
+    if machine.engine_fault is not None:
+        return
+    if names := " ".join(strays.misleading()):
+        what = f"set in this shell: {names}; `make` ignores that, but your own `docker compose` follows it"
+        yield Finding(NOTE, what, f"`unset {names}`")
+    for what, advice in strays.faults(site.settings.SITE, machine):
+        yield Finding(FAIL, what, advice)
 
 
 def _compose_version(machine: Machine) -> Finding:

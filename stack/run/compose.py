@@ -1,6 +1,7 @@
 """The docker compose commands that `up` and `down` run; a user can type each in the component's folder as well."""
 
 import shlex
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,9 +42,13 @@ def run(root: Path, component: Component, environment: Mapping[str, str]) -> boo
 
 
 def down(component: Component, site: str) -> None:
-    """Removes containers and networks of the project, by its name: that works without its files. Volumes stay."""
+    """Removes containers and networks of the project, by its name: that works without its files. Volumes stay.
+
+    In an empty folder: Compose would take a file that it finds here, or in a folder above, for the project's.
+    """
     words = ("compose", "--progress", "quiet", "--project-name", component.project(site), "down", "--remove-orphans")
-    result = docker(*words, seconds=LONG_SECONDS)
+    with tempfile.TemporaryDirectory() as empty:
+        result = docker(*words, folder=Path(empty), seconds=LONG_SECONDS)
     if not result.worked:
         raise SiteError(f"{component.name}: `{shlex.join(('docker', *words))}` failed: {result.reason}")
 

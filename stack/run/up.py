@@ -14,8 +14,9 @@ from stack.images import names as images
 from stack.images.named import named
 from stack.images.site_images import bases
 from stack.render import profile
-from stack.run import compose, engine, nested, processes, push, settled, trust
+from stack.run import compose, engine, nested, processes, push, settled, strays, trust
 from stack.run.engine import CONTAINERS
+from stack.run.machine import ThisMachine
 from stack.site import Site
 
 
@@ -23,6 +24,8 @@ def up(site: Site) -> int:
     kind = engine.choose(site.root)
     print(f"site {site.settings.SITE} runs in {engine.DESCRIPTION[kind]}")
     prepare, start = (make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
+    if kind == CONTAINERS:
+        _refuse_strays(site)
     prepare(site)
     # Before the first start: one that fails half-way has its data on this kind already.
     engine.record(site.root, kind)
@@ -39,10 +42,17 @@ def down(site: Site) -> int:
             if component == WORKERS[0]:
                 # No worker is left to watch them, and a container keeps the site's network from being removed.
                 compose.remove_flow_containers(site.settings.SITE)
+        _refuse_strays(site)
     else:
         processes.down(site)
     print(f"site {site.settings.SITE} is down; its data is kept, `make up` brings it back")
     return 0
+
+
+def _refuse_strays(site: Site) -> None:
+    with ThisMachine(site.root) as machine:
+        if found := strays.faults(site.settings.SITE, machine):
+            raise SiteError(*(f"{what}; {advice}" for what, advice in found))
 
 
 def _up_containers(site: Site) -> None:
