@@ -14,6 +14,8 @@ from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
 from stack.images import flow_images
 from stack.run import strays
+from stack.run.engine import AUTO, PROCESSES, is_absent
+from stack.run.engine import advice as engine_advice
 from stack.run.machine import ThisMachine
 from stack.settings.settings import Settings
 from stack.site import Site
@@ -39,7 +41,7 @@ def run(site: Site) -> int:
 def findings(site: Site, machine: Machine) -> Iterator[Finding]:
     """Of the machine, then of each component. An engine that stops answering is one of them."""
     checks = (
-        engine(machine),
+        engine(site.settings, machine),
         projects(site, machine),
         ports(site, machine),
         disk(site, machine),
@@ -54,23 +56,21 @@ def findings(site: Site, machine: Machine) -> Iterator[Finding]:
             yield from (Finding(FAIL, fault) for fault in error.faults)
 
 
-def engine(machine: Machine) -> Iterator[Finding]:
+def engine(settings: Settings, machine: Machine) -> Iterator[Finding]:
     fault = machine.engine_fault
     if fault is None:
         yield Finding(OK, f"Docker engine {_output(machine, 'version', '--format', '{{.Server.Version}}')}")
         yield _compose_version(machine)
-    elif "permission denied" in fault:
-        yield Finding(
-            FAIL,
-            "this user may not use the Docker socket",
-            "add the user to the group that owns the socket and log in again",
-        )
-    else:
+    elif settings.SITE_RUNS_AS == PROCESSES:
+        yield Finding(NOTE, f"no containers: {fault}; SITE_RUNS_AS asks for none")
+    elif settings.SITE_RUNS_AS == AUTO and is_absent(fault):
         yield Finding(
             NOTE,
             f"no containers: {fault}",
             "`make engine` installs an engine; without one, the site runs as processes",
         )
+    else:
+        yield Finding(FAIL, fault, engine_advice(fault))
 
 
 def projects(site: Site, machine: Machine) -> Iterator[Finding]:

@@ -21,8 +21,9 @@ from stack.site import Site
 
 
 def up(site: Site) -> int:
-    kind = engine.choose(site.root)
-    print(f"site {site.settings.SITE} runs in {engine.DESCRIPTION[kind]}")
+    kind = engine.choose(site.root, site.settings.SITE_RUNS_AS)
+    description = engine.DESCRIPTION[kind] if site.settings.SITE_RUNS_AS == engine.AUTO else kind
+    print(f"site {site.settings.SITE} runs in {description}")
     prepare, start = (make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
     if kind == CONTAINERS:
         _refuse_strays(site)
@@ -36,7 +37,7 @@ def up(site: Site) -> int:
 
 def down(site: Site) -> int:
     """Stops everything of the site that runs here, even components that COMPONENTS no longer names; keeps data."""
-    if engine.choose(site.root) == CONTAINERS:
+    if engine.choose(site.root, site.settings.SITE_RUNS_AS) == CONTAINERS:
         for component in reversed(ALL):
             compose.down(component, site.settings.SITE)
             if component == WORKERS[0]:
