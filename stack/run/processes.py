@@ -81,7 +81,7 @@ def _install_packages() -> None:
     print("installing Prefect and the flows' packages into .venv (about a minute)", flush=True)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     requirements = [argument for lock in LOCKS for argument in ("--requirement", str(REPO / lock))]
-    if subprocess.run([*install, *requirements], check=False).returncode != 0:
+    if subprocess.run([*install, *requirements], env=_environment(), check=False).returncode != 0:
         raise SiteError(
             "pip could not install the packages; its message is above; correct the cause and run `make up` again"
         )
@@ -91,7 +91,7 @@ def _install_packages() -> None:
 def _start(site: Site) -> None:
     print("starting the processes", flush=True)
     command = [_tool("supervisord"), "--configuration", str(site.root / CONFIG)]
-    result = subprocess.run(command, env=_environment(site), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SiteError(f"supervisord did not start: {' '.join((result.stderr or result.stdout).split())}")
 
@@ -99,7 +99,7 @@ def _start(site: Site) -> None:
 def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
     """supervisorctl; a status of `update` other than 0 means that no supervisord answers."""
     command = [_tool("supervisorctl"), "--configuration", str(site.root / CONFIG), *action]
-    result = subprocess.run(command, env=_environment(site), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if "refused connection" in result.stdout or "no such file" in result.stdout:
         return subprocess.CompletedProcess(command, 1, result.stdout, result.stderr)
     return result
@@ -108,7 +108,7 @@ def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
 def _register(site: Site) -> None:
     """Runs the registrar and the samples, as the client container would."""
     samples = [sample for component, sample in site.samples.items() if component in COMPONENTS]
-    environment = _environment(site) | {
+    environment = _environment() | {
         "PREFECT_API_URL": _api_url(site),
         "PREFECT_HOME": str(site.root / STATE / "home"),
         "SITE_HOME": str(site.root / STATE / "storage"),
@@ -123,9 +123,11 @@ def _register(site: Site) -> None:
         raise SiteError(f"client: registration or a sample run failed; the logs are in {site.root / STATE}")
 
 
-def _environment(site: Site) -> dict[str, str]:
-    """This environment without the user's own settings of Prefect, and with the site's programs first in PATH."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+def _environment() -> dict[str, str]:
+    """This environment without the user's own settings of Prefect and Python, and with the site's programs first in
+    PATH."""
+    apart = ("PREFECT_", "PYTHON", "VIRTUAL_ENV")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(apart)}
     return inherited | {"PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
