@@ -14,7 +14,7 @@ from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
 from stack.images import flow_images
 from stack.run import strays
-from stack.run.engine import AUTO, PROCESSES, is_absent
+from stack.run.engine import AUTO, PROCESSES, RECORD, is_absent
 from stack.run.engine import advice as engine_advice
 from stack.run.machine import ThisMachine
 from stack.settings.settings import Settings
@@ -61,6 +61,12 @@ def engine(settings: Settings, machine: Machine) -> Iterator[Finding]:
     if fault is None:
         yield Finding(OK, f"Docker engine {_output(machine, 'version', '--format', '{{.Server.Version}}')}")
         yield _compose_version(machine)
+        if settings.SITE_RUNS_AS == AUTO and machine.read(str(RECORD)) == f"{PROCESSES}\n".encode():
+            yield Finding(
+                NOTE,
+                "this site runs as processes, as at its first start, although this engine answers",
+                f"`make down`, remove {RECORD}, and `make up` begin an empty site in containers",
+            )
     elif settings.SITE_RUNS_AS == PROCESSES:
         yield Finding(NOTE, f"no containers: {fault}; SITE_RUNS_AS asks for none")
     elif settings.SITE_RUNS_AS == AUTO and is_absent(fault):

@@ -65,6 +65,14 @@ def choose(root: Path, wanted: str = AUTO) -> str:
     return PROCESSES
 
 
+def description(root: Path, kind: str, wanted: str) -> str:
+    if kind == PROCESSES and wanted == PROCESSES:
+        return f"{PROCESSES}, because {SETTING} says so"
+    if kind == PROCESSES and _recorded(root):
+        return f"{PROCESSES}, as at its first start"
+    return DESCRIPTION[kind]
+
+
 def is_absent(reason: str) -> bool:
     """Whether a machine where containers cannot be used has no engine at all."""
     return reason == NO_COMMAND or (_nothing_listens(reason) and not _is_installed())

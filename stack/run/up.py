@@ -22,8 +22,7 @@ from stack.site import Site
 
 def up(site: Site) -> int:
     kind = engine.choose(site.root, site.settings.SITE_RUNS_AS)
-    description = engine.DESCRIPTION[kind] if site.settings.SITE_RUNS_AS == engine.AUTO else kind
-    print(f"site {site.settings.SITE} runs in {description}")
+    print(f"site {site.settings.SITE} runs in {engine.description(site.root, kind, site.settings.SITE_RUNS_AS)}")
     prepare, start = (make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
     if kind == CONTAINERS:
         _refuse_strays(site)

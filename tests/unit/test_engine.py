@@ -150,3 +150,18 @@ def test_doctor_fails_where_up_would_stop(
     monkeypatch.setattr(processes, "prepare", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(SiteError if status == FAIL else KeyboardInterrupt):
         up.up(site)
+
+
+def test_a_site_that_once_began_as_processes_is_told_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, monkeypatch, version="echo 26.1.5", compose="echo 2.26.1")
+    settings = load(tmp_path, "").settings
+    assert engine.description(tmp_path, PROCESSES, "auto") == "processes, because this machine has no Docker engine"
+    engine.record(tmp_path, PROCESSES)
+    assert engine.description(tmp_path, PROCESSES, "auto") == "processes, as at its first start"
+    assert engine.description(tmp_path, PROCESSES, "processes") == "processes, because SITE_RUNS_AS says so"
+    assert [each.line() for each in doctor.engine(settings, ThisMachine(tmp_path))][2:] == [
+        "note this site runs as processes, as at its first start, although this engine answers; "
+        "`make down`, remove .site/engine, and `make up` begin an empty site in containers"
+    ]
