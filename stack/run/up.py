@@ -14,7 +14,7 @@ from stack.images import names as images
 from stack.images.named import named
 from stack.images.site_images import bases
 from stack.render import profile
-from stack.run import compose, engine, nested, processes, push, settled, strays, trust
+from stack.run import compose, data, engine, nested, processes, push, settled, strays, trust
 from stack.run.engine import CONTAINERS
 from stack.run.machine import ThisMachine
 from stack.site import Site
@@ -72,6 +72,7 @@ def _start(site: Site, component: Component, *, is_kept: bool) -> None:
     if is_kept:
         print(f"{component.name}: healthy, nothing to start", flush=True)
         return
+    data.check(site, component)
     compose.up(site.root, component)
     settled.record(site, component)
 
