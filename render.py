@@ -38,8 +38,7 @@ def main() -> int:
 
 def _run() -> int:
     os.environ.pop("VIRTUAL_ENV", None)  # of the shell: what this starts would take it for its own
-    # What flows check when they begin, render checks with the same code.
-    sys.path[:] = [str(HERE), *(entry for entry in sys.path if entry != str(HERE)), str(HERE / "client")]
+    sys.path[:] = [str(HERE), *(entry for entry in sys.path if entry != str(HERE))]  # also with PYTHONSAFEPATH
     try:
         from stack.cli import main as cli
 
