@@ -27,6 +27,8 @@ OTHERS = {
     "No such file or directory: ...": "Python",
     "ModuleNotFoundError": "Python",
     "sbatch: not found": "the shell",
+    "database files are incompatible with server": "PostgreSQL",
+    "No space left on device": "the system",
 }
 
 
