@@ -19,6 +19,11 @@ NAME = "server"
 AUTH = "PREFECT_API_AUTH_STRING"
 SECONDS_PER_DAY = 86400
 MAX_CLOCK_SECONDS = 5
+# Of each process that uses PostgreSQL: an API process, or the background services. Prefect's own defaults.
+POOL_CONNECTIONS, OVERFLOW_CONNECTIONS = 5, 10
+# What else logs in: a listener of the background services, `migrate`, a backup, people; 3 are for superusers alone.
+OTHER_CONNECTIONS = 25
+POSTGRES_CONNECTIONS = 100  # default of PostgreSQL: never less
 
 
 # The second path is that of the public images from 18 on, for a volume that was filled by one.
@@ -80,7 +85,12 @@ class ServerSettings(Section):
     SERVER_AUTH: values.Switch = setting(
         True, "false: API and UI need no login; anyone who can reach the port can run code here.", "true"
     )
-    SERVER_WORKERS: values.Count = setting(1, "Processes that answer API requests (1 with sqlite).", "2")
+    SERVER_WORKERS: values.Count = setting(
+        1,
+        "Processes that answer API requests (1 with sqlite). Each adds 15 connections to what PostgreSQL accepts, and "
+        "needs about 200 MiB.",
+        "2",
+    )
     SERVER_DATABASE: Annotated[str, values.one_of("postgres", "sqlite")] = setting(
         "postgres", "postgres (with Redis; for production) or sqlite (one container; for trying it out).", "postgres"
     )
@@ -203,6 +213,23 @@ def has_postgres(settings: Settings) -> bool:
     return bool(settings.SERVER_DATABASE == "postgres")
 
 
+def pool_connections(settings: Settings) -> int:
+    """Connections that a process keeps open."""
+    return POOL_CONNECTIONS
+
+
+def overflow_connections(settings: Settings) -> int:
+    """More connections, which a process opens while it is busy."""
+    return OVERFLOW_CONNECTIONS
+
+
+def max_connections(settings: Settings) -> int:
+    """What PostgreSQL must accept, so that every process may use all of its own at once."""
+    processes = settings.SERVER_WORKERS + 1  # and the background services
+    needed = processes * (POOL_CONNECTIONS + OVERFLOW_CONNECTIONS) + OTHER_CONNECTIONS
+    return int(max(needed, POSTGRES_CONNECTIONS))
+
+
 def vacuum(settings: Settings) -> str:
     """What the server deletes after the retention period."""
     return "events,flow_runs" if settings.SERVER_RETENTION_DAYS else "events"
@@ -314,6 +341,7 @@ SERVER = Component(
     folder="server",
     images=("postgres", "redis", "prefect"),
     sources=(
+        "server/lost_slots.py",
         "server/migrate.py",
         "server/recovery",
         "server/services_health.py",
@@ -336,6 +364,9 @@ SERVER = Component(
         ui_api_url,
         login_required,
         has_postgres,
+        pool_connections,
+        overflow_connections,
+        max_connections,
         vacuum,
         retention_seconds,
     ),

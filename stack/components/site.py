@@ -34,6 +34,12 @@ def section(known: tuple[str, ...]) -> type[Section]:
             f"The components that this machine runs, separated by spaces: {' '.join(known)}, or all.",
             "server agent client",
         )
+        SITE_RUNS_AS: Annotated[str, values.one_of("auto", "containers", "processes")] = setting(
+            "auto",
+            "containers, processes, or auto: containers; processes only on a machine without a Docker engine. "
+            "After the first start it cannot change.",
+            "processes",
+        )
         PREFECT_VERSION: values.PrefectVersion = setting(
             "3.9.1",
             "Prefect version of server, workers, client and jobs; must be the one in the lock file.",

@@ -17,6 +17,9 @@ OTHERS = {
     "Can't connect to Server API": "Prefect's UI",
     "No Prefect API URL provided": "prefect",
     "Starting temporary server": "prefect",
+    "flow run cancellation will fail": "Prefect",
+    "too many clients already": "PostgreSQL",
+    "Deployment concurrency limit reached": "Prefect's state",
     "Late": "Prefect's state",
     "Running": "Prefect's state",
     "Block not found: 'site-registry'": "Prefect",
@@ -24,6 +27,8 @@ OTHERS = {
     "No such file or directory: ...": "Python",
     "ModuleNotFoundError": "Python",
     "sbatch: not found": "the shell",
+    "database files are incompatible with server": "PostgreSQL",
+    "No space left on device": "the system",
 }
 
 

@@ -32,7 +32,18 @@ def test_a_docker_login_is_used_for_its_own_registry_alone(tmp_path: Path, monke
     assert registry_login("registry:5001/pca", "") == {}
 
 
-@pytest.mark.parametrize("content", [None, "{", "{}"])
+ODD = [
+    "[]",
+    '{"auths": []}',
+    '{"auths": 3}',
+    '{"auths": {"registry:5000": "me:pw"}}',
+    '{"auths": {"registry:5000": {"auth": 3}}}',
+    '{"auths": {"registry:5000": {"auth": "gA=="}}}',
+    '{"auths": {"http://[": {}}}',
+]
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", *ODD])
 def test_without_a_login_none_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None) -> None:
     if content is not None:
         (tmp_path / "config.json").write_text(content)
