@@ -74,7 +74,7 @@ PLAIN := awk '{ print } /^[^ ]/ { extras = /^[A-Za-z0-9._-]+\[/; sub(/\[[^]]*\]/
 
 lock: .venv/.dev ## write the lock files from the .in files (for maintainers)
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
-	for name in requirements images/prefect/requirements images/flows/requirements \
+	for name in requirements images/prefect/requirements images/flows/requirements images/storage/requirements \
 	    client/direct/weather/requirements client/direct/flights/requirements \
 	    client/algorithms/pca/requirements; do \
 	    $(LOCK) -c requirements-dev.txt $$name.in -o $$name.txt || exit 1; done

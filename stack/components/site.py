@@ -85,9 +85,9 @@ def section(known: tuple[str, ...]) -> type[Section]:
             "mirror.example.org/registry:2.8.3",
         )
         BASE_IMAGE_STORAGE: values.Image = setting(
-            "chrislusf/seaweedfs:4.22",
-            "Image of the S3 server if base images are pulled.",
-            "mirror.example.org/chrislusf/seaweedfs:4.22",
+            "chrislusf/seaweedfs:4.48_large_disk",
+            "Image of the S3 server if base images are pulled; a tag that ends in _large_disk.",
+            "mirror.example.org/chrislusf/seaweedfs:4.48_large_disk",
         )
         EXTRA_CA_BUNDLE: values.FilePath = setting(
             "",
