@@ -15,7 +15,6 @@ NEEDED = ("croniter", "dateutil", "dotenv", "jinja2", "pydantic", "tzdata", "yam
 def main() -> int:
     """Runs with the packages of the interpreter at hand, else with those of `make .venv`."""
     if sys.argv[1:2] == [WITHOUT] or all(importlib.util.find_spec(name) for name in NEEDED):
-        sys.path.append(str(HERE / "client"))  # what flows check when they begin, render checks with the same code
         from stack.cli import main as cli
 
         return cli()

@@ -9,19 +9,25 @@ program that stops it decides how long to wait before a SIGKILL.
 import argparse
 import asyncio
 import json
+import logging
+import random
 import secrets
 import signal
 import socket
 import warnings
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prefect._internal import _observation_delivery
 from prefect.workers.process import ProcessWorker
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import WorkerFlowRunResponse
 
+
+log = logging.getLogger("prefect.workers.process")
 
 # Prefect notes that this class serves work pools of the type `process` in place of its own: that is the purpose.
 warnings.filterwarnings("ignore", message="Type 'DrainingProcessWorker'")
@@ -48,6 +54,25 @@ class DrainingProcessWorker(ProcessWorker):
         return [] if self.draining.is_set() else await super()._submit_scheduled_flow_runs(flow_run_response)
 
 
+async def ask_again_and_again(workload: Callable[[], Awaitable[None]], interval: float, **_: object) -> None:
+    """Asks the API which runs users cancel, while the websocket that reports them is down.
+
+    Prefect stops after three questions without an answer, half a minute, and from then on cancels none of the runs
+    that it has (3.9.1: `ObservationDelivery` in _internal/_observation_delivery.py). As `run_flow.cancelling` in the
+    containers of runs; here again, because the image of this worker may be one that was built earlier.
+    """
+    failed = False
+    while True:
+        try:
+            await workload()
+            failed = False
+        except Exception as error:  # whatever the API or a proxy answers during an outage
+            if not failed:
+                log.warning("cannot ask the API which runs are cancelled (%s); asks again until it answers", error)
+            failed = True
+        await asyncio.sleep(interval * random.uniform(0.7, 1.3))  # noqa: S311
+
+
 async def serve(worker: DrainingProcessWorker) -> None:
     """Runs the worker until it fails, is interrupted, or has drained after a SIGTERM."""
     loop = asyncio.get_running_loop()
@@ -71,6 +96,7 @@ def main() -> None:
     # Never the name of one before it: a run that a killed worker had taken would seem to be in good hands.
     name = f"ProcessWorker {socket.gethostname()}-{secrets.token_hex(4)}"
     worker = DrainingProcessWorker(given.pool, name=name, limit=given.limit, base_job_template=template)
+    vars(_observation_delivery)["critical_service_loop"] = ask_again_and_again
     asyncio.run(serve(worker))
 
 

@@ -10,6 +10,7 @@ waiting for 60 s (`database is locked`).
 from functools import partial
 from typing import Any
 
+import lost_slots  # noqa: F401  # it adds itself to the background services, which run in this process
 from prefect.cli import app
 from prefect.server.database import configurations
 

@@ -1,5 +1,7 @@
 """Starts the background services once the API answers, or after a minute without an answer: they do not need it.
 
+They are Prefect's own, by `prefect server services start`, and `lost_slots`.
+
 Nothing waits for them. If they started together with the API, they would take half of a small machine from it.
 """
 
@@ -8,7 +10,7 @@ import sys
 import time
 import urllib.request
 
-SERVICES = ("prefect", "server", "services", "start")
+SERVICES = ["prefect", "server", "services", "start"]
 PAUSE_SECONDS, LONGEST_SECONDS = 0.5, 60
 
 
@@ -26,9 +28,18 @@ def wait() -> None:
         time.sleep(PAUSE_SECONDS)
 
 
+def start() -> None:
+    """In this process; imported here, so that the waiting is light."""
+    import lost_slots  # noqa: F401  # it adds itself to the services
+    from prefect.cli import app
+
+    sys.argv = SERVICES
+    app()
+
+
 if __name__ == "__main__":
     try:
         wait()
     except KeyboardInterrupt:  # what stops the services, too
         sys.exit()
-    os.execvp(SERVICES[0], SERVICES)  # noqa: S606
+    start()

@@ -19,6 +19,7 @@ from launchers.containers.remedies import JOB, refused, unreachable
 from prefect.cli import app
 from prefect_docker import worker as prefect_worker  # type: ignore[import-untyped]
 from requests import RequestException, Response
+from run_flow import cancelling
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -75,4 +76,5 @@ def _host() -> str:
 
 
 if __name__ == "__main__":
+    cancelling.keep_watching()  # used with PREFECT_WORKER_ENABLE_CANCELLATION
     app()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import resolve_block_document_references, resolve_variables
 from pydantic_core import to_jsonable_python
 
+from registrar import pool as pools
 from registrar import scheduled_ahead
 from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError
@@ -88,11 +91,20 @@ def check(deployment: FlowDeployment) -> Iterator[str]:
     sets += [(f"schedules[{n}].parameters", s.parameters) for n, s in enumerate(deployment.entry.schedules or [])]
     for key, parameters in sets:
         unknown = parameters.keys() - known.keys()
+        yield from (f"{where}: {key}: {line}" for line in json_faults(parameters))
         yield from (f"{where}: {key}.{name}: the flow has no such parameter{nearest(name, known)}" for name in unknown)
         if deployment.entry.enforce_parameter_schema and not unknown and "{{" not in str(parameters):
             yield from (f"{where}: {key}: {line}" for line in schema_faults(parameters, deployment.schema))
     for step in deployment.entry.pull or []:
         yield from (f"{where}: pull: {name}: there is no such step" for name in step if not is_step(name))
+
+
+def json_faults(values: dict[str, Any]) -> Iterator[str]:
+    """What would reach the server as nothing: `.nan`, `.inf`."""
+    try:
+        json.dumps(values, allow_nan=False, skipkeys=True, default=str)
+    except ValueError:
+        yield "a number is not finite (.nan or .inf); leave it out"
 
 
 def schema_faults(values: dict[str, Any], schema: dict[str, Any]) -> list[str]:
@@ -119,9 +131,15 @@ def is_step(name: str) -> bool:
 
 def check_job_variables(deployment: FlowDeployment, template: dict[str, Any]) -> Iterator[str]:
     """Job variables that the pool's base job template does not take: Prefect ignores them without a word."""
-    known = template.get("variables", {}).get("properties", {})
+    known, pool = pools.variables(template), deployment.entry.work_pool.name
+    if known is None:
+        print(
+            f"deployment {deployment.name}: work_pool.job_variables are not checked: the base job template of the pool "
+            f"{pool} has no variables that can be read",
+            file=sys.stderr,
+        )
+        return
     for key in (deployment.entry.work_pool.job_variables or {}).keys() - known.keys():
-        pool = deployment.entry.work_pool.name
         yield (
             f"deployment {deployment.name}: work_pool.job_variables.{key}: "
             f"the pool {pool} has no such variable{nearest(key, known)}"
@@ -143,9 +161,12 @@ def requested(deployment: FlowDeployment) -> dict[str, Any]:
     entry, limit = deployment.entry, deployment.entry.concurrency_limit
     return {
         "version": entry.version or deployment.flow.version,
-        "description": entry.description or deployment.flow.description,
+        # Prefect's client makes the text `None` of a new deployment's missing description: `convert_to_strings` of
+        # DeploymentCreate (3.9.1). So it is always a text.
+        "description": entry.description or deployment.flow.description or "",
         "tags": entry.tags or [],
-        "parameters": asyncio.run(resolved(entry.parameters or {})),
+        # As the server keeps them, or they would differ at each registration.
+        "parameters": to_jsonable_python(asyncio.run(resolved(entry.parameters or {}))),
         "entrypoint": entry.entrypoint,
         "pull_steps": entry.pull,
         "work_pool_name": entry.work_pool.name,

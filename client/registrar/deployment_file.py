@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from registrar.document import Section, parse
 from registrar.errors import RegistrarError
@@ -19,6 +19,14 @@ from registrar.timing.errors import MeaningError
 
 Text = Annotated[str, Field(min_length=1)]
 Step = Annotated[dict[str, dict[str, Any] | None], Field(min_length=1, max_length=1)]
+
+
+def _as_list(value: Any) -> Any:
+    """A single step may stand for a list of it, and `{}` for none, as with `prefect deploy`."""
+    return ([value] if value else None) if isinstance(value, dict) else value
+
+
+Steps = Annotated[list[Step] | None, BeforeValidator(_as_list)]
 Timing = CronSchedule | IntervalSchedule | RRuleSchedule
 
 
@@ -121,8 +129,9 @@ class ConcurrencyLimit(Section):
 
     @property
     def options(self) -> dict[str, Any] | None:
-        """All but the limit itself, or None if nothing else is set."""
-        return self.model_dump(exclude={"limit"}, exclude_none=True) or None
+        """All but the limit itself, with Prefect's own strategy if none is set; None if nothing else is set."""
+        given = self.model_dump(exclude={"limit"}, exclude_none=True)
+        return {"collision_strategy": "ENQUEUE", **given} if given else None
 
 
 class WorkPool(Section):
@@ -147,21 +156,29 @@ class Deployment(Section):
     paused: bool | None = None
     concurrency_limit: ConcurrencyLimit | None = None
     schedules: list[Schedule] | None = None
-    pull: list[Step] | None = None
-    build: list[Step] | None = None
-    push: list[Step] | None = None
+    pull: Steps = None
+    build: Steps = None
+    push: Steps = None
+    # `prefect deploy` writes the first into the files that it saves, and reads it nowhere. Of the others the registrar
+    # says why it does not take them.
+    flow_name: str | None = None
+    version_type: Any = None
+    triggers: Any = None
+    sla: Any = None
 
 
 class DeploymentFile(Section):
-    """The whole file."""
+    """The whole file. `definitions` is for anchors alone."""
 
     model_config = ConfigDict(populate_by_name=True)
 
+    definitions: Any = None
+
     name: str | None = None
     prefect_version: str | None = Field(default=None, alias="prefect-version")
-    build: list[Step] | None = None
-    push: list[Step] | None = None
-    pull: list[Step] | None = None
+    build: Steps = None
+    push: Steps = None
+    pull: Steps = None
     deployments: list[Deployment] = Field(default_factory=list)
 
 
@@ -183,6 +200,10 @@ def faults(file: DeploymentFile) -> Iterator[str]:
         where = f"deployment {deployment.name}"
         if deployment.build or deployment.push:
             yield f"{where}: build, push: the registrar builds no images; leave them out"
+        if deployment.triggers or deployment.sla:
+            yield f"{where}: triggers, sla: the registrar makes neither; leave them out, or use prefect deploy"
+        if deployment.version_type:
+            yield f"{where}: version_type: the registrar makes simple versions only; leave it out"
         if deployment.pull is None:
             yield f"{where}: pull: is missing; say where workers find the code, or write [] where the image holds it"
         yield from (f"{where}: schedules: the slug {slug!r} appears twice" for slug in repeated_slugs(deployment))

@@ -36,7 +36,16 @@ def template(pool: Pool) -> dict[str, Any] | None:
         raise RegistrarError(
             f"{where}: is not a base job template; it needs the keys 'job_configuration' and 'variables'"
         )
+    if variables(content) is None:
+        raise RegistrarError(f"{where}: variables: must be a JSON schema, an object with an object 'properties'")
     return content
+
+
+def variables(template: dict[str, Any]) -> dict[str, Any] | None:
+    """The variables of a base job template; None where it has another form, which the server takes."""
+    described = template.get("variables")
+    properties = described.get("properties", {}) if isinstance(described, dict) else None
+    return properties if isinstance(properties, dict) else None
 
 
 def read(client: SyncPrefectClient, name: str) -> WorkPool | None:

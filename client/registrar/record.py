@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 SLUG = "registrar-record"
 
@@ -53,7 +54,8 @@ class Record:
 
     def deployment(self, name: str) -> dict[str, Any]:
         """What was written of a deployment: `paused`, and `schedules` as id to active."""
-        return {"paused": None, "schedules": {}, **self.block.deployments.get(name, {})}
+        memory = {"paused": None, "schedules": {}, **self.block.deployments.get(name, {})}
+        return memory if isinstance(memory["schedules"], dict) else memory | {"schedules": {}}
 
     def remember_deployment(self, name: str, memory: dict[str, Any]) -> None:
         if self.block.deployments.get(name) != memory:
@@ -74,4 +76,12 @@ def load(client: SyncPrefectClient, owner: str) -> RegistrarRecord:
         client.read_block_document_by_name(owner, SLUG)
     except ObjectNotFound:
         return RegistrarRecord()
-    return cast(RegistrarRecord, RegistrarRecord.load(owner))
+    try:
+        return cast(RegistrarRecord, RegistrarRecord.load(owner))
+    except ValidationError:
+        print(
+            f"block {SLUG}/{owner}: somebody changed the registrar's record, and it begins a new one: "
+            "what earlier registrations made and the files no longer name stays; remove it by hand",
+            file=sys.stderr,
+        )
+        return RegistrarRecord()

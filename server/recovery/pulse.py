@@ -7,13 +7,18 @@ while that event arrives.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from site_service.passing_over import each
 from site_service.rest import Rest
 
 from recovery.recovery_env import Patience
-from recovery.runs import Run
+from recovery.runs import Run, moment
+
+log = logging.getLogger("recovery")
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
 PULSE, SELF = "site.recovery.pulse", "site.recovery"
@@ -35,9 +40,9 @@ class Heartbeats:
         """When each resource was last heard, within the last while; nothing at all where the own pulse is not."""
         filters = {"event": {"name": [HEARTBEAT, PULSE]}, "occurred": {"since": (_now() - LOOK_BACK).isoformat()}}
         counts = self._rest.post("/events/count-by/resource", {"filter": filters})
-        last = {count["value"]: count["end_time"] for count in counts}
+        last = dict(each(counts, _count, "count of events", log))
         own = last.get(SELF)
-        heard = own is not None and _now() - datetime.fromisoformat(own) < self._patience.pulse
+        heard = own is not None and _now() - moment(own) < self._patience.pulse
         return last if heard else {}
 
     def is_known(self, run: Run) -> bool:
@@ -48,6 +53,12 @@ class Heartbeats:
         resources = [run.resource] + ([f"prefect.deployment.{run.deployment}"] if run.deployment else [])
         filters = {"event": {"name": [HEARTBEAT]}, "any_resource": {"id": resources}}
         return bool(self._rest.post("/events/filter", {"filter": filters, "limit": 1})["events"])
+
+
+def _count(answer: Any) -> tuple[str, str]:
+    """The resource, and when it was last heard."""
+    moment(answer["end_time"])
+    return str(answer["value"]), str(answer["end_time"])
 
 
 def _now() -> datetime:

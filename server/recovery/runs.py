@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 RUNNING, PENDING, CRASHED, SCHEDULED = "RUNNING", "PENDING", "CRASHED", "SCHEDULED"
@@ -40,25 +40,37 @@ class Run:
         return f"prefect.flow-run.{self.id}"
 
 
-def run(answer: dict[str, Any]) -> Run:
-    """A run from the API's answer."""
+def run(answer: Any) -> Run:
+    """A run from the API's answer. Raises the errors of what has another form."""
+    present = state(answer["state"])
     return Run(
-        id=answer["id"],
-        name=answer["name"],
-        state=state(answer["state"]),
-        due=datetime.fromisoformat(answer["expected_start_time"]),
-        deployment=answer["deployment_id"] or "",
-        pool=answer["work_pool_name"] or "",
-        worker=str((answer["labels"] or {}).get(WORKER_LABEL, "")),
+        id=str(answer["id"]),
+        name=str(answer["name"]),
+        state=present,
+        due=moment(answer["expected_start_time"]) if answer["expected_start_time"] else present.since,
+        deployment=str(answer["deployment_id"] or ""),
+        pool=str(answer["work_pool_name"] or ""),
+        worker=_worker(answer["labels"]),
     )
 
 
-def state(answer: dict[str, Any]) -> State:
-    """A state from the API's answer."""
+def state(answer: Any) -> State:
+    """A state from the API's answer. Raises the errors of what has another form."""
     return State(
-        id=answer["id"],
-        type=answer["type"],
-        name=answer["name"],
-        message=answer["message"] or "",
-        since=datetime.fromisoformat(answer["timestamp"]),
+        id=str(answer["id"]),
+        type=str(answer["type"]),
+        name=str(answer["name"]),
+        message=str(answer["message"] or ""),
+        since=moment(answer["timestamp"]),
     )
+
+
+def _worker(labels: Any) -> str:
+    """Labels are anybody's: odd ones name no worker."""
+    return str(labels.get(WORKER_LABEL) or "") if isinstance(labels, dict) else ""
+
+
+def moment(text: Any) -> datetime:
+    """A time of the API; one that names no zone is in UTC."""
+    told = datetime.fromisoformat(text)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from site_service.errors import ServiceError
+from site_service.passing_over import each
 from site_service.rest import Rest
 
 from recovery.runs import CRASHED, SCHEDULED, Run, State, run, state
 from recovery.verdict import GiveUp, Retry
+
+log = logging.getLogger("recovery")
 
 ACCEPTED = "ACCEPT"
 BAD_REQUEST, SERVER_ERROR = 400, 500
@@ -43,7 +47,7 @@ class Server:
     def history(self, one: Run) -> list[State]:
         """The states that it went through, the first one first."""
         found = self._rest.get("/flow_run_states/", flow_run_id=one.id)
-        return sorted((state(entry) for entry in found), key=lambda entry: entry.since)
+        return sorted(each(found, state, f"state of the flow run {one.id}", log), key=lambda entry: entry.since)
 
     def crash(self, one: Run, message: str) -> str:
         return self._set(one, {"type": CRASHED, "message": message})
@@ -61,7 +65,7 @@ class Server:
         return self._set(one, {"type": CRASHED, "message": verdict.message}, force=True)
 
     def _runs(self, wanted: dict[str, object]) -> Iterator[Run]:
-        return map(run, self._rest.every("/flow_runs/filter", flow_runs=wanted, sort="ID_DESC"))
+        return each(self._rest.every("/flow_runs/filter", flow_runs=wanted, sort="ID_DESC"), run, "flow run", log)
 
     def _set(self, one: Run, wanted: dict[str, object], force: bool = False) -> str:
         try:

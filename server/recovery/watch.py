@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Self
 
 from site_service.errors import ServiceError
+from site_service.passing_over import UNREADABLE, name_bad_one
 
 from recovery.memory import Memory
 from recovery.pulse import Heartbeats
@@ -19,6 +22,33 @@ from recovery.workers import DEFAULT_BEAT_SECONDS, Worker, Workers
 
 # What crashed longer ago, while no recovery ran, is left to people.
 RECENTLY = timedelta(hours=1)
+
+
+class Passed:
+    """Goes on with the other runs where the server refuses what is asked about one. Raises the last such ServiceError
+    at the end of the pass, but at once where no answer came at all: then there is none for the others either."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._error: ServiceError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._error and kind is None:
+            raise self._error
+
+    @contextmanager
+    def over(self, run: Run) -> Iterator[None]:
+        try:
+            yield
+        except ServiceError as error:
+            if not error.status:
+                raise
+            self._error = error
+        except UNREADABLE as error:
+            name_bad_one(f"flow run {run.name} {run.id}", error, self._log)
 
 
 class Watch:
@@ -39,14 +69,15 @@ class Watch:
         self._log = logging.getLogger("recovery")
 
     def once(self) -> None:
-        try:
-            self._notice()
-        except ServiceError:
-            self._memory.forget()  # no heartbeat could have arrived
-            raise
-        self._bring_back()
+        with Passed(self._log) as passed:
+            try:
+                self._notice(passed)
+            except ServiceError:
+                self._memory.forget()  # no heartbeat could have arrived
+                raise
+            self._bring_back(passed)
 
-    def _notice(self) -> None:
+    def _notice(self, passed: Passed) -> None:
         """Dead runs become Crashed."""
         runs = self._server.active(RUNNING, PENDING)
         if not runs:
@@ -61,10 +92,11 @@ class Watch:
         workers = {pool: self._workers.of(pool) for pool in {run.pool for run in runs if run.pool}}
         now = self._now()
         for run in runs:
-            worker = workers.get(run.pool, {}).get(run.worker, Worker())
-            observed = self._observe(run, last.get(run.resource), worker, now)
-            if reason := self._reason(run, observed, beats.get(run.pool, DEFAULT_BEAT_SECONDS)):
-                self._log_change(run, reason, self._server.crash(run, reason))
+            with passed.over(run):
+                worker = workers.get(run.pool, {}).get(run.worker, Worker())
+                observed = self._observe(run, last.get(run.resource), worker, now)
+                if reason := self._reason(run, observed, beats.get(run.pool, DEFAULT_BEAT_SECONDS)):
+                    self._log_change(run, reason, self._server.crash(run, reason))
         self._memory.keep({thing for run in runs for thing in _things(run)})
 
     def _now(self) -> float:
@@ -91,14 +123,15 @@ class Watch:
             return ""
         return lost_while_running(observed, lambda: self._heartbeats.is_known(run))
 
-    def _bring_back(self) -> None:
+    def _bring_back(self, passed: Passed) -> None:
         """Crashed runs are scheduled again or given up."""
         crashed = self._server.crashed(RECENTLY)
         self._settled &= {run.state.id for run in crashed}
         for run in crashed:
             if run.state.id not in self._settled:
-                self._settle(run)
-                self._settled.add(run.state.id)
+                with passed.over(run):
+                    self._settle(run)
+                    self._settled.add(run.state.id)
 
     def _settle(self, run: Run) -> None:
         history = self._server.history(run)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from site_service.errors import ServiceError
+from site_service.passing_over import each, name_bad_one
 from site_service.rest import Rest
 
+log = logging.getLogger("recovery")
+
 DEFAULT_BEAT_SECONDS = 180.0  # default of PREFECT_FLOWS_HEARTBEAT_FREQUENCY
+LEAST_BEAT_SECONDS = 30.0  # Prefect takes no less, and no run sends any then
 DEFAULT_REPORT_SECONDS = 30.0  # default of PREFECT_WORKER_HEARTBEAT_SECONDS
 HEARTBEAT_VARIABLE = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 GONE = 404
@@ -33,7 +38,7 @@ class Workers:
         """The workers of a pool by name; none where the pool is gone."""
         try:
             found = self._rest.every(f"/work_pools/{quote(pool, safe='')}/workers/filter")
-            return {one["name"]: _worker(one) for one in found}
+            return dict(each(found, _worker, f"worker of the pool {pool}", log))
         except ServiceError as error:
             if error.status == GONE:
                 return {}
@@ -41,16 +46,32 @@ class Workers:
 
     def beats(self) -> dict[str, float]:
         """The seconds between two heartbeats of a run, by the pool, whose template says so."""
-        return {pool["name"]: beat(pool["base_job_template"]) for pool in self._rest.every("/work_pools/filter")}
+        return dict(each(self._rest.every("/work_pools/filter"), _pool, "work pool", log))
 
 
-def _worker(answer: dict[str, Any]) -> Worker:
-    every = answer["heartbeat_interval_seconds"] or DEFAULT_REPORT_SECONDS
-    return Worker(str(answer["last_heartbeat_time"]), float(every))
+def _pool(answer: Any) -> tuple[str, float]:
+    """Its name and its beat. What is wrong with the template is said, and Prefect's default is used."""
+    name = str(answer["name"])
+    try:
+        return name, beat(answer["base_job_template"])
+    except (AttributeError, TypeError, ValueError) as error:
+        name_bad_one(f"the base job template of the work pool {name}", error, log)
+        return name, DEFAULT_BEAT_SECONDS
+
+
+def _worker(answer: Any) -> tuple[str, Worker]:
+    every = float(answer["heartbeat_interval_seconds"] or 0)
+    return str(answer["name"]), Worker(
+        str(answer["last_heartbeat_time"]), every if every > 0 else DEFAULT_REPORT_SECONDS
+    )
 
 
 def beat(template: dict[str, Any]) -> float:
-    """What the template's environment sets, or Prefect's default."""
-    variables = template.get("variables", {}).get("properties", {})
-    text = str((variables.get("env", {}).get("default") or {}).get(HEARTBEAT_VARIABLE, ""))
-    return float(text) if text.isdecimal() else DEFAULT_BEAT_SECONDS
+    """What the template's environment sets, or Prefect's default. Raises the errors of what has another form."""
+    properties = (template.get("variables") or {}).get("properties") or {}
+    text = str(((properties.get("env") or {}).get("default") or {}).get(HEARTBEAT_VARIABLE, ""))
+    if not text.isdecimal():
+        return DEFAULT_BEAT_SECONDS
+    if float(text) < LEAST_BEAT_SECONDS:
+        raise ValueError(f"{HEARTBEAT_VARIABLE}={text}: write at least {LEAST_BEAT_SECONDS:.0f}")
+    return float(text)

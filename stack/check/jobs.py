@@ -1,6 +1,6 @@
 """The catalogue of algorithms and the job details, checked with the code of the flows that read them.
 
-The package `launchers` is in client/, which `render.py` puts on the path. No module that is imported from it here
+The package `launchers` is in client/. No module that is imported from it here
 imports Prefect.
 """
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from stack.components.processworkers import SLURM_PARAMETERS, slurm_parameters
 from stack.components.site import HOME, RESULTS, WORK
 from stack.core.errors import SiteError
 from stack.core.repo import REPO
@@ -16,19 +17,6 @@ from stack.settings.settings import Settings
 
 EXAMPLE = REPO / "catalogue.example.yml"
 WAY = "in PARENT_CATALOGUE"  # to name another
-
-# The parameters of a job on a cluster, each with its setting.
-SLURM = {
-    "num_nodes": "SLURM_NODES",
-    "partitions": "SLURM_PARTITIONS",
-    "reservations": "SLURM_RESERVATIONS",
-    "max_time": "SLURM_MAX_TIME",
-    "options": "SLURM_OPTIONS",
-    "prologue": "SLURM_PROLOGUE",
-    "submission_host": "SLURM_HOST",
-    "work_dir": "SLURM_WORK_DIR",
-    "poll_seconds": "SLURM_POLL_SECONDS",
-}
 
 
 def catalogue(path: Path, images: Mapping[str, str]) -> dict[str, Any]:
@@ -105,9 +93,8 @@ def _of_cluster(site: Settings) -> Iterator[tuple[str, str]]:
     from launchers.slurm_jobs.schema import SlurmParams
     from pydantic import ValidationError
 
-    asked = {name: getattr(site, key) for name, key in SLURM.items()}
     try:
-        SlurmParams(job_name="job", python_file_name="job.py", **asked)
+        SlurmParams(job_name="job", python_file_name="job.py", **slurm_parameters(site))
     except ValidationError as error:
         for finding in error.errors(include_url=False):
-            yield SLURM[str(finding["loc"][0])], str(finding["ctx"]["error"])
+            yield SLURM_PARAMETERS[str(finding["loc"][0])], str(finding["ctx"]["error"])

@@ -9,6 +9,7 @@ from stack.check import jobs
 from stack.components import agent
 from stack.components.agent import AGENT, WORKER_PORTS
 from stack.components.all import ALL, CONTAINER_WORKERS, KEYS, PARTS, chosen
+from stack.components.processworkers import SLURM_PARAMETERS
 from stack.components.registry import REGISTRY
 from stack.load import pem, textfile
 from stack.settings.settings import Fault, Rules, Settings
@@ -151,7 +152,7 @@ RULES: Rules = {
     named_files_are_there: USERS_FILES,
     jobs_can_be: (
         *("AGENT_POOLS", "PARENT_SITES", "PARENT_HPC_TYPE", "PARENT_VOLUMES", "DOCKER_BIND_PATHS"),
-        *jobs.SLURM.values(),
+        *SLURM_PARAMETERS.values(),
     ),
     files_hold_certificates: (),  # a path that is wrong is empty by then
     published_ports_differ: ("COMPONENTS", *(f"{name}_{what}" for name in PUBLISHED for what in ("BIND", "PORT"))),

@@ -10,6 +10,7 @@ from stack.core.nearest import advice
 from stack.load import strictyaml, textfile
 
 KIND = "schedules file"
+DEFINITIONS = "definitions"  # for anchors, as in Prefect's own files
 WAY = "in CLIENT_SCHEDULES"  # to name another
 EXAMPLE = f"weather: [{{{schedule.FIELDS['cron'].example}}}]"
 OWN_FILES = "(schedules of a file in client/deployments/ belong in that file)"
@@ -51,7 +52,7 @@ def content(path: Path) -> dict[str, Any]:
     content = strictyaml.read(path.name, textfile.read(path, KIND, WAY))
     if content is not None and not (isinstance(content, dict) and all(isinstance(name, str) for name in content)):
         raise SiteError(f"{path.name}: this must be a mapping of deployments to schedules; write for example {EXAMPLE}")
-    return content or {}
+    return {name: entries for name, entries in (content or {}).items() if name != DEFINITIONS}
 
 
 def _examine(name: str, entries: object) -> tuple[list[dict[str, Any]], list[str]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import PurePosixPath
+from typing import Any
 
 from stack.components import heartbeats, server
 from stack.components.site import HOME
@@ -12,6 +13,19 @@ from stack.settings.settings import Settings
 
 FOLDER = "agent"
 ALGORITHMS = "client/algorithms"
+
+# The parameters of a job on a cluster, each with its setting.
+SLURM_PARAMETERS = {
+    "num_nodes": "SLURM_NODES",
+    "partitions": "SLURM_PARTITIONS",
+    "reservations": "SLURM_RESERVATIONS",
+    "max_time": "SLURM_MAX_TIME",
+    "options": "SLURM_OPTIONS",
+    "prologue": "SLURM_PROLOGUE",
+    "submission_host": "SLURM_HOST",
+    "work_dir": "SLURM_WORK_DIR",
+    "poll_seconds": "SLURM_POLL_SECONDS",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class Deployment:
     """A bundled deployment of a pool, which the registrar creates.
 
     `image` is the job image that contains its code, empty if the code is in the site's storage; `launches` is true if
-    it starts containers beside its own.
+    it starts containers beside its own. `parameters` are those of a run that is given none.
     """
 
     name: str
@@ -56,6 +70,7 @@ class Deployment:
     tag: str = "launcher"
     image: str = ""
     launches: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,8 +179,16 @@ def conda(settings: Settings) -> ProcessWorkers:
     )
 
 
+def slurm_parameters(settings: Settings) -> dict[str, Any]:
+    """What the settings say about a job on the cluster."""
+    return {name: getattr(settings, key) for name, key in SLURM_PARAMETERS.items()}
+
+
 def slurm(settings: Settings) -> ProcessWorkers:
-    """For jobs on a cluster, through SSH or with Slurm's commands in the worker."""
+    """For jobs on a cluster, through SSH or with Slurm's commands in the worker.
+
+    A run's own `slurm_params` replace those of the deployment, all of them; so the worker knows the login node as well.
+    """
     secrets = [
         _secret("SITE_SSH_KEY", "slurm_ssh_key", settings.SLURM_SSH_KEY),
         _secret("SITE_SSH_KNOWN_HOSTS", "slurm_known_hosts", settings.SLURM_KNOWN_HOSTS),
@@ -181,9 +204,11 @@ def slurm(settings: Settings) -> ProcessWorkers:
                 "launch_slurm",
                 "launchers/slurm_jobs/slurm_flows.py:launch_slurm",
                 "Runs a job on a cluster, and follows it.",
+                parameters={"slurm_params": {name: said for name, said in slurm_parameters(settings).items() if said}},
             )
         ],
         image=settings.SLURM_IMAGE,
+        env={"SITE_SSH_HOST": settings.SLURM_HOST} if settings.SLURM_HOST else {},
         secrets=[secret for secret in secrets if secret.origin],
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated
 
-from stack.components.component import LOGIN, PASSWORD, Component, Secrets
+from stack.components.component import LOGIN, PASSWORD, Component, Data, Secrets
 from stack.core import url
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine, Response
@@ -19,6 +19,48 @@ NAME = "server"
 AUTH = "PREFECT_API_AUTH_STRING"
 SECONDS_PER_DAY = 86400
 MAX_CLOCK_SECONDS = 5
+# Of each process that uses PostgreSQL: an API process, or the background services. Prefect's own defaults.
+POOL_CONNECTIONS, OVERFLOW_CONNECTIONS = 5, 10
+# What else logs in: a listener of the background services, `migrate`, a backup, people; 3 are for superusers alone.
+OTHER_CONNECTIONS = 25
+POSTGRES_CONNECTIONS = 100  # default of PostgreSQL: never less
+
+
+# The second path is that of the public images from 18 on, for a volume that was filled by one.
+_POSTGRES_DATA = r"""
+runs=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+for file in /data/PG_VERSION /data/*/docker/PG_VERSION; do
+    [ -s "$file" ] || continue
+    holds=$(cat "$file")
+    [ "$holds" = "$runs" ] || echo "holds data of PostgreSQL $holds, and this site runs PostgreSQL $runs"
+    exit
+done
+"""
+# Redis has no list of the formats that it reads; its own check stops at the head of a file that is too new.
+_REDIS_DATA = r"""
+for file in /data/appendonlydir/*.base.rdb /data/dump.rdb; do
+    [ -s "$file" ] || continue
+    timeout 20 redis-check-rdb "$file" | grep -aq 'handle RDB format version' || continue
+    echo "holds data of a later Redis than this site runs ($(redis-server --version | cut -d ' ' -f 3))"
+    exit
+done
+"""
+_DATA = (
+    Data(
+        "postgres",
+        "postgres",
+        _POSTGRES_DATA,
+        "PostgreSQL reads only its own: dump it with the version that wrote it, and restore the dump into an empty "
+        "volume (docs/operations.md#backup-and-restore)",
+    ),
+    Data(
+        "redis",
+        "redis",
+        _REDIS_DATA,
+        "start the version that wrote it, or remove it with `docker volume rm {volume}`: it holds no runs, but "
+        "messages in transit",
+    ),
+)
 
 
 class ServerSettings(Section):
@@ -43,7 +85,12 @@ class ServerSettings(Section):
     SERVER_AUTH: values.Switch = setting(
         True, "false: API and UI need no login; anyone who can reach the port can run code here.", "true"
     )
-    SERVER_WORKERS: values.Count = setting(1, "Processes that answer API requests (1 with sqlite).", "2")
+    SERVER_WORKERS: values.Count = setting(
+        1,
+        "Processes that answer API requests (1 with sqlite). Each adds 15 connections to what PostgreSQL accepts, and "
+        "needs about 200 MiB.",
+        "2",
+    )
     SERVER_DATABASE: Annotated[str, values.one_of("postgres", "sqlite")] = setting(
         "postgres", "postgres (with Redis; for production) or sqlite (one container; for trying it out).", "postgres"
     )
@@ -166,6 +213,23 @@ def has_postgres(settings: Settings) -> bool:
     return bool(settings.SERVER_DATABASE == "postgres")
 
 
+def pool_connections(settings: Settings) -> int:
+    """Connections that a process keeps open."""
+    return POOL_CONNECTIONS
+
+
+def overflow_connections(settings: Settings) -> int:
+    """More connections, which a process opens while it is busy."""
+    return OVERFLOW_CONNECTIONS
+
+
+def max_connections(settings: Settings) -> int:
+    """What PostgreSQL must accept, so that every process may use all of its own at once."""
+    processes = settings.SERVER_WORKERS + 1  # and the background services
+    needed = processes * (POOL_CONNECTIONS + OVERFLOW_CONNECTIONS) + OTHER_CONNECTIONS
+    return int(max(needed, POSTGRES_CONNECTIONS))
+
+
 def vacuum(settings: Settings) -> str:
     """What the server deletes after the retention period."""
     return "events,flow_runs" if settings.SERVER_RETENTION_DAYS else "events"
@@ -194,6 +258,10 @@ def _redis_conf(password: str) -> str:
     """Redis' own configuration. The password is here because the process list would show an argument."""
     header = "# Made from .env: edit that and run `python render.py`, not this file."
     return f"{header}\nrequirepass {redis_string(password)}\nappendonly yes\ndir /data\n"
+
+
+def data(settings: Settings) -> tuple[Data, ...]:
+    return _DATA if has_postgres(settings) else ()
 
 
 def made(settings: Settings) -> dict[str, str]:
@@ -273,6 +341,7 @@ SERVER = Component(
     folder="server",
     images=("postgres", "redis", "prefect"),
     sources=(
+        "server/lost_slots.py",
         "server/migrate.py",
         "server/recovery",
         "server/services_health.py",
@@ -285,6 +354,7 @@ SERVER = Component(
     rules=RULES,
     secrets=secrets,
     made=made,
+    data=data,
     findings=findings,
     port_user=port_user,
     seen=(
@@ -294,6 +364,9 @@ SERVER = Component(
         ui_api_url,
         login_required,
         has_postgres,
+        pool_connections,
+        overflow_connections,
+        max_connections,
         vacuum,
         retention_seconds,
     ),

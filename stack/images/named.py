@@ -41,7 +41,10 @@ def _document(file: File) -> Any:
         text = file.content.decode()
     except UnicodeDecodeError as error:
         raise SiteError(f"{file.path}: byte {error.start} is not UTF-8 text; save the file as UTF-8") from None
-    return strictyaml.read(file.path, text)
+    content = strictyaml.read(file.path, text)
+    if strictyaml.contains_itself(content):
+        raise SiteError(f"{file.path}: not valid YAML: an anchor contains itself")
+    return content
 
 
 def _images(node: Any) -> Iterator[str]:

@@ -58,10 +58,13 @@ class Databases:
 
     def user(self, password: str) -> str:
         """Who PostgreSQL says one is, after a login over the network: psycopg knows by heart what libpq does."""
-        with psycopg.connect(
-            host="127.0.0.1", port=self.postgres_port, user="prefect", dbname="prefect", password=password
-        ) as connection:
+        with self.connection(password) as connection:
             return str(connection.execute("select current_user").fetchone())
+
+    def connection(self, password: str) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(
+            host="127.0.0.1", port=self.postgres_port, user="prefect", dbname="prefect", password=password
+        )
 
     def user_of_asyncpg(self, password: str) -> str:
         """The same with the driver that Prefect uses."""

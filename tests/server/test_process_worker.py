@@ -1,10 +1,15 @@
 """The process worker of agent/ lets its runs end before it does."""
 
+import selectors
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -94,6 +99,82 @@ def test_a_run_that_is_scheduled_again_while_its_process_ends_runs_again(
     until(lambda: (site.path / "twice").read_text() == "ran ran ", site)
     until(lambda: state(site, run) == "COMPLETED", site)
     assert worker.poll() is None
+
+
+OUTAGE_SECONDS = 60  # Prefect itself cancels nothing any more after half a minute
+
+
+@pytest.mark.long
+def test_a_run_is_cancelled_after_an_outage_of_the_api(site: Folder) -> None:
+    with Wire(site.server.url) as wire:
+        url = f"http://127.0.0.1:{wire.port}/api"
+        own = {"PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_WORKER_QUERY_SECONDS": "10"}
+        with site.worker(POOL, log(site).name, limit=2, PYTHONPATH="", **own) as worker:
+            run = start(site, site.path / "cut-off")
+            until(lambda: state(site, run) == "RUNNING", site)
+            with wire.cut():
+                until(lambda: "cannot ask the API which runs are cancelled" in log(site).read_text(), site)
+                time.sleep(OUTAGE_SECONDS)
+            answer = site.server.api.post(f"/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}})
+            assert answer.raise_for_status().json()["status"] == "ACCEPT"
+            until(lambda: state(site, run) == "CANCELLED", site)
+            assert worker.poll() is None
+    assert "flow run cancellation will fail" not in log(site).read_text()
+
+
+class Wire:
+    """A port that leads to the server, and can be cut."""
+
+    def __init__(self, url: str) -> None:
+        self.target = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.whole, self.pairs = True, list[tuple[socket.socket, socket.socket]]()
+
+    def __enter__(self) -> "Wire":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.close()
+        self._hang_up()
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        self.whole = False
+        self._hang_up()
+        try:
+            yield
+        finally:
+            self.whole = True
+
+    def _hang_up(self) -> None:
+        for connection in (one for pair in self.pairs for one in pair):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                theirs, _ = self.listener.accept()
+                if not self.whole:
+                    theirs.close()
+                    continue
+                pair = (theirs, socket.create_connection(self.target))
+                self.pairs.append(pair)
+                threading.Thread(target=_pass_on, args=pair, daemon=True).start()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with one, other, selectors.DefaultSelector() as selector, suppress(OSError):
+        selector.register(one, selectors.EVENT_READ, other)
+        selector.register(other, selectors.EVENT_READ, one)
+        while True:
+            for key, _ in selector.select():
+                content = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                if not content:
+                    return
+                key.data.sendall(content)
 
 
 def may_end(marker: Path) -> None:

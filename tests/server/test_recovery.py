@@ -33,6 +33,11 @@ OUTAGE_SECONDS, BACK_SECONDS = 20, 3
 # Where it is found, and what it shares with the reaper.
 OWN_PATH = {"PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("server", "images/prefect"))}
 REPORTED = "Flow run infrastructure exited with non-zero status code 137."
+ODD_ENVS: dict[str, Any] = {
+    "odd: list": {"type": "array", "default": ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30"]},
+    "odd: text": {"default": "PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30"},
+    "odd: too often": {"default": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": 0}},
+}
 STUCK, ALIVE, DEAD = "", "ProcessWorker alive", "ProcessWorker dead"
 
 
@@ -138,6 +143,12 @@ def prepared(server: RunningServer) -> Site:
     template = {"job_configuration": {"env": "{{ env }}"}, "variables": variables}
     site = Site(server, "", "", "")
     site.post("/work_pools/", name=POOL, type="process", base_job_template=template)
+    for name, odd in ODD_ENVS.items():  # the API takes them
+        odd_template = {
+            "job_configuration": {"env": "{{ env }}"},
+            "variables": {"type": "object", "properties": {"env": odd}},
+        }
+        site.post("/work_pools/", name=name, type="process", base_job_template=odd_template)
     site.flow = site.post("/flows/", name="lost")["id"]
     site.deployment = site.post("/deployments/", name="lost", flow_id=site.flow, work_pool_name=POOL)["id"]
     site.other = site.post("/deployments/", name="other", flow_id=site.flow, work_pool_name=POOL)["id"]
@@ -157,6 +168,7 @@ def recovery(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 @pytest.fixture(scope="module")
 def runs(site: Site, recovery: Path) -> dict[str, str]:
     """One of each kind, made together: they are missed at about the same time."""
+    site.post("/flow_runs/", flow_id=site.flow, name="without a state")
     made = {
         "silent": site.run("PENDING", "RUNNING", worker=ALIVE),
         "never heard, worker dead": site.run("PENDING", "RUNNING", worker=DEAD),
@@ -195,6 +207,12 @@ def test_two_that_find_the_same_crash_bring_the_run_back_once(site: Site) -> Non
     assert server.retry(found, again) == ""
     assert server.retry(found, again) == "This run has already made this state transition."
     assert site.names(run)[-2:] == ["Crashed", "AwaitingRetry"]
+
+
+def test_each_odd_work_pool_is_named_once(recovery: Path, runs: dict[str, str]) -> None:
+    start = "passed over the base job template of the work pool"
+    until(lambda: all(f"{start} {name}," in recovery.read_text() for name in ODD_ENVS), recovery)
+    assert recovery.read_text().count(start) == len(ODD_ENVS)
 
 
 def test_a_run_that_says_nothing_any_more_is_crashed_and_scheduled_again(

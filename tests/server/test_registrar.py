@@ -139,6 +139,89 @@ def test_a_second_run_touches_nothing(site: Folder, server: Server, name: str) -
     assert everything(server) == before
 
 
+MANY_FLOWS = '''
+from datetime import date, datetime, timedelta
+from prefect import flow
+
+@flow(name="{flow} bare")
+def bare(): ...
+
+@flow(name="{flow} empty")
+def empty():
+    """"""
+
+@flow(name="{flow} long", version="7")
+async def long(when: datetime = datetime(2026, 1, 1), far: timedelta = timedelta(hours=1), day: date | None = None):
+    """Counts.
+
+        And goes on.
+    """
+'''
+# What is written in another way than the server keeps it, or left to its defaults.
+WRITTEN: list[dict[str, Any]] = [
+    {},
+    {"description": ""},
+    {"description": " Counts.\n\n", "version": ""},
+    {"tags": ["b", "a", "b"], "paused": True, "enforce_parameter_schema": False},
+    {"pull": [], "concurrency_limit": 3, "tags": [], "parameters": {}, "paused": False},
+    {"concurrency_limit": {"limit": 2, "grace_period_seconds": 60}},
+    {"concurrency_limit": {"limit": 2, "collision_strategy": "ENQUEUE"}},
+    {"parameters": {"names": ["2026-01-01", "a"], "days": 1.0}, "enforce_parameter_schema": False},
+    {"pull": [{"prefect.deployments.steps.pull_with_block": None}]},
+    {
+        "schedules": [
+            {"interval": 5400.5, "anchor_date": "2026-01-01T00:00:00+05:30"},
+            {"interval": "PT1H", "anchor_date": "2026-01-01", "timezone": "Europe/Berlin", "slug": "anchored"},
+            {"interval": 7200, "timezone": "UTC"},
+            {"cron": "@daily", "active": False},
+            {"cron": "0 6 * * 1", "day_or": False, "slug": "weekly", "parameters": {"days": 1.0}},
+            {"rrule": "FREQ=WEEKLY;BYDAY=MO", "timezone": "Europe/Berlin"},
+            {"rrule": "DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "slug": "started"},
+        ]
+    },
+]
+WRITTEN_POOLS: list[dict[str, Any]] = [
+    {"description": ""},
+    {"description": None, "concurrency_limit": None},
+    {"concurrency_limit": 0},
+]
+WRITTEN_LIMITS: list[dict[str, Any]] = [
+    {"limit": 0},
+    {"limit": 2, "slot_decay_per_second": 0.1},
+    {"limit": 1, "slot_decay_per_second": 2},
+]
+WRITTEN_BLOCKS: list[dict[str, Any]] = [
+    {"type": "secret", "values": {"value": "s"}},
+    {"type": "secret", "values": {"value": {"a": [1, 2.0, None]}}},
+    {"type": "local-file-system", "values": {}},
+    {"type": "webhook", "values": {"url": "http://localhost:1/x", "method": "PUT", "headers": {"A": "b"}}},
+    {"type": "remote-file-system", "values": {"basepath": "s3://bucket/a/", "settings": {"key": "k"}}},
+]
+
+
+def test_a_second_run_of_anything_touches_nothing(site: Folder, server: Server, name: str) -> None:
+    """Whatever is left out, or written in another way than the server keeps it."""
+    functions = ("bare", "empty", "long")
+    site.write("flows/many.py", MANY_FLOWS.format(flow=name))
+    entries = [{"entrypoint": f"flows/many.py:{each}", "work_pool": {"name": name}} for each in functions]
+    entries += [{"entrypoint": "flows/count.py:count", "work_pool": {"name": name}, **more} for more in WRITTEN]
+    numbered = [{"name": f"number-{number}", **entry} for number, entry in enumerate(entries)]
+    site.write("prefect.yaml", {"pull": PULL, "deployments": numbered})
+
+    def named(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"name": f"{name}-{number}", **thing} for number, thing in enumerate(things)]
+
+    plain: dict[str, Any] = {"type": "process", "base_job_template": "pool.json"}
+    pools = [plain | {"name": name}, *named([plain | pool for pool in WRITTEN_POOLS])]
+    write_registration(site, name, pools=pools, concurrency_limits=named(WRITTEN_LIMITS), blocks=named(WRITTEN_BLOCKS))
+    site.states()
+    before = everything(server)
+    bare = next(one for one in before["deployments"] if one["entrypoint"].endswith(":bare"))
+    assert bare["description"] == ""
+    assert {thing: state for thing, state in site.states().items() if state != "left"} == {}
+    assert everything(server) == before
+
+
 def test_what_changed_in_the_files_changes_on_the_server_and_nothing_else(
     site: Folder, server: Server, name: str
 ) -> None:

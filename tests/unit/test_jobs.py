@@ -1,12 +1,14 @@
 """What steps are made of: the rendered job details and catalogue, as the parent flow reads them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from launchers.parent.catalogue import Algorithm, read_catalogue
 from launchers.parent.job_config import JobConfig, read_job_config
 from launchers.parent.routing import ENVIRONMENTS, Route, route
+from launchers.slurm_jobs.schema import SlurmParams
 
 from stack.cli import main
 from stack.components.all import SETTINGS
@@ -150,6 +152,32 @@ def test_what_is_registered_is_that_of_the_pools_chosen(tmp_path: Path, pools: s
     assert [one["name"] for one in deployed] == deployments
     pools_used = dict.fromkeys(one["work_pool"]["name"] for one in deployed)
     assert [one["name"] for one in registered] == list(pools_used)
+
+
+def test_a_job_that_is_run_by_its_deployments_name_goes_to_the_sites_cluster(tmp_path: Path) -> None:
+    settings = [
+        *("SLURM_HOST=me@login:2222", "SLURM_PARTITIONS=debug regular", "SLURM_OPTIONS=--account=m1"),
+        *("SLURM_WORK_DIR=~/lab", "SLURM_PROLOGUE=module load conda", "SLURM_MAX_TIME=2-12"),
+    ]
+    assert render(tmp_path, *settings) == 0
+    deployed = yaml.safe_load((tmp_path / "client/prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    parameters = {one["name"]: one["parameters"] for one in deployed}
+    asked: dict[str, Any] = {
+        "submission_host": "me@login:2222",
+        "partitions": ["debug", "regular"],
+        "options": ["--account=m1"],
+        "work_dir": "~/lab",
+        "prologue": "module load conda",
+        "max_time": "2-12",
+        "num_nodes": 1,
+        "poll_seconds": 5,
+    }
+    assert parameters == {"launch_parent_flow": {}, "launch_conda": {}, "launch_slurm": {"slurm_params": asked}}
+    SlurmParams(job_name="job", python_file_name="job.py", **asked)  # the flow takes them
+    # A run's own slurm_params replace all of these, so the worker knows the host as well.
+    services = yaml.safe_load((tmp_path / "agent/compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert services["slurm"]["environment"]["SITE_SSH_HOST"] == "me@login:2222"
+    assert "SITE_SSH_HOST" not in services["conda"]["environment"]
 
 
 def test_a_changed_catalogue_starts_the_parents_workers_anew_and_no_others(tmp_path: Path) -> None:

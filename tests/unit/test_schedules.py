@@ -273,6 +273,19 @@ def test_a_changed_schedule_is_drift(root: Path, capsys: Capture) -> None:
     assert rendered(root) == {"weather": [], "flights": []}
 
 
+def test_what_schedules_share_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "schedules.yml"
+    path.write_text(
+        "definitions: {daily: &daily {cron: 0 6 * * *, timezone: UTC}}\n"
+        "weather: [*daily]\nflights: [{<<: *daily, slug: f}]\n"
+    )
+    read = schedules.load(path, ["weather", "flights"])
+    assert {name: [(one["cron"], one.get("slug")) for one in each] for name, each in read.items()} == {
+        "weather": [("0 6 * * *", None)],
+        "flights": [("0 6 * * *", "f")],
+    }
+
+
 def test_every_deployment_that_is_registered_takes_schedules(tmp_path: Path) -> None:
     """A template that gave one no place for them would drop what its user wrote."""
     (tmp_path / ".env").write_text("COMPONENTS=all\n", encoding="utf-8")

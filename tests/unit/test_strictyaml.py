@@ -60,13 +60,20 @@ def test_images_of_a_users_deployments_are_found() -> None:
 
 
 def test_each_broken_file_of_a_user_is_one_line() -> None:
-    broken = [users("a", "x: 1\nx: 2\n"), users("b", "x: ]"), users("c", b"x: \xff"), users("d", "image: d:1")]
+    broken = [
+        users("a", "x: 1\nx: 2\n"),
+        users("b", "x: ]"),
+        users("c", b"x: \xff"),
+        users("d", "image: d:1"),
+        users("e", "a: &a [*a]"),
+    ]
     with pytest.raises(SiteError) as refused:
         named([REGISTRATION, RENDERED, *broken])
     assert refused.value.faults == (
         "client/deployments/a.yaml:2: the key x appears twice; correct the YAML on this line",
         "client/deployments/b.yaml:1: expected the node content, but found ']'; correct the YAML on this line",
         "client/deployments/c.yaml: byte 3 is not UTF-8 text; save the file as UTF-8",
+        "client/deployments/e.yaml: not valid YAML: an anchor contains itself",
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from site_service.errors import ServiceError
+from site_service.passing_over import each, name_bad_one
 from site_service.rest import PAGE, Rest
+
+log = logging.getLogger("reaper")
 
 _ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
@@ -27,17 +32,34 @@ class FlowRuns:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    def known(self, ids: Collection[str]) -> dict[str, FlowRun]:
-        """Those of the flow runs that the API knows, by id."""
+    def known(self, ids: Collection[str]) -> dict[str, FlowRun | None]:
+        """Those of the flow runs that the API knows, by id; None is one whose answer cannot be read."""
         every = sorted(ids)
         pages = [every[start : start + PAGE] for start in range(0, len(every), PAGE)]
-        return {run["id"]: _flow_run(run) for page in pages for run in self._page(page)}
+        return dict(each((run for page in pages for run in self._page(page)), _known, "flow run", log))
 
-    def _page(self, ids: list[str]) -> list[dict[str, Any]]:
-        return list(self._rest.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": ids}}, "limit": PAGE}))
+    def _page(self, ids: list[str]) -> list[Any]:
+        page = self._rest.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": ids}}, "limit": PAGE})
+        if not isinstance(page, list):
+            raise ServiceError(f"the API gave no list of flow runs: {str(page)[:200]}")
+        return page
+
+
+def _known(run: Any) -> tuple[str, FlowRun | None]:
+    identity = str(run["id"])
+    try:
+        return identity, _flow_run(run)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        name_bad_one(f"flow run {identity}", error, log)
+        return identity, None
 
 
 def _flow_run(run: dict[str, Any]) -> FlowRun:
     state = run["state"] or {"type": "", "name": "without a state"}
-    ended = datetime.fromisoformat(state["timestamp"]) if state["type"] in _ENDED else None
-    return FlowRun(state["name"], ended, run["run_count"])
+    ended = _moment(state["timestamp"]) if state["type"] in _ENDED else None
+    return FlowRun(str(state["name"]), ended, int(run["run_count"] or 0))
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

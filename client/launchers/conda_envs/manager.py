@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from launchers.launching.nearest import nearest
 NAMES = ("conda", "mamba", "micromamba")
 VARIABLES = ("CONDA_EXE", "MAMBA_EXE")  # what the managers' own set-up leaves in a shell
 ANSWER_SECONDS = 120
+
+_CONDA = re.compile(r"(?<!i)conda \d")  # what a start-up file says of `miniconda 3` does not count
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,9 @@ class Manager:
     def environments(self) -> dict[str, str]:
         """The prefixes of the environments that there are, by name; one outside the usual folders by its prefix."""
         said = self._ask("env", "list", "--json")
-        try:
-            prefixes = [str(prefix) for prefix in json.loads(said)["envs"]]
-        except (ValueError, KeyError, TypeError):
-            raise LaunchError(f"{self.path} env list --json printed no list of environments: {said[:200]!r}") from None
+        prefixes = next(_lists_of_environments(said), None)
+        if prefixes is None:
+            raise LaunchError(f"{self.path} env list --json printed no list of environments: {said[:200]!r}")
         return {_name(Path(prefix)): prefix for prefix in prefixes}
 
     def prefix(self, environment: str) -> str:
@@ -51,7 +54,7 @@ class Manager:
         conda's `run`, and that of mamba 1, which is conda's, keeps the output back until the end without that option;
         the others do not have it. Only the first two say `conda` with their version.
         """
-        streamed = ["--no-capture-output"] if "conda" in self._ask("--version") else []
+        streamed = ["--no-capture-output"] if _CONDA.search(self._ask("--version")) else []
         return [self.path, "run", *streamed, "--prefix", prefix, *words]
 
     def _ask(self, *arguments: str) -> str:
@@ -76,6 +79,13 @@ def find_manager(environ: Mapping[str, str] = os.environ) -> Manager:
             f"there is no {', '.join(NAMES[:-1])} or {NAMES[-1]} on this worker's PATH: install one, or set CONDA_EXE"
         )
     return Manager(found)
+
+
+def _lists_of_environments(said: str) -> Iterator[list[str]]:
+    """Those in what a manager printed: a wrapper around it, or a shell that it starts, may print more."""
+    for brace in re.finditer("{", said):
+        with suppress(ValueError, KeyError, TypeError):
+            yield [str(prefix) for prefix in json.JSONDecoder().raw_decode(said, brace.start())[0]["envs"]]
 
 
 def _name(prefix: Path) -> str:

@@ -29,6 +29,7 @@ from launchers.containers.remedies import refused, unreachable
 _SUBPATH_API = (1, 45)
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+_SHOWN = 200  # bytes of an answer that is not JSON
 
 # Seconds of silence after which an engine counts as gone; a busy one takes its time to make a container.
 _PROMPT = httpx.Timeout(60)
@@ -126,7 +127,11 @@ class Engine:
     def _json(self, method: str, path: str, **request: Any) -> Any:
         with self._open(method, path, _PROMPT, **request) as answer:
             content = answer.read()
-        return json.loads(content) if content.strip() else None
+        try:
+            return json.loads(content) if content.strip() else None
+        except ValueError:
+            said = content[:_SHOWN].decode("utf-8", "replace")
+            raise EngineError(0, f"the engine at {self.host} answered {method} {path} with: {said}") from None
 
     @contextmanager
     def _open(self, method: str, path: str, timeout: httpx.Timeout, **request: Any) -> Iterator[httpx.Response]:
@@ -135,7 +140,7 @@ class Engine:
                 if answer.is_error:
                     raise refused(answer.status_code, f"{method} {path}", _words(answer.read()))
                 yield answer
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(self.host, str(error) or type(error).__name__) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 import socket
@@ -12,6 +13,8 @@ from launchers.containers.engine import Engine
 from launchers.containers.errors import EngineError
 from launchers.containers.paths import Mount
 from launchers.launching.errors import LaunchError
+
+log = logging.getLogger("launchers")
 
 # cgroup v1, or v2 in the engine's own namespace: /docker/<id>, .../docker-<id>.scope, .../libpod-<id>.scope
 _CGROUP_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/container)?$", re.MULTILINE)
@@ -43,7 +46,7 @@ def own_mounts(engine: Engine) -> list[Mount] | None:
         if found is not None:
             return mounts_of(found, engine.mounts_parts_of_volumes())
     # An engine started in this very container (nested, so of the same host name) sees the same files.
-    if not ids or engine.info()["Name"] == hostname:
+    if not ids or _host_name(engine) == hostname:
         return None
     raise LaunchError(
         f"the engine at {engine.host} does not know this container ({ids[0][:12]}), so it sees other files: "
@@ -56,9 +59,18 @@ def mounts_of(container: dict[str, Any], by_name: bool = False) -> list[Mount]:
 
     `by_name`: the engine mounts a part of a volume by the volume's name, and so its path on the host is not needed.
     """
-    listed = [_mount(mount, by_name) for mount in container["Mounts"]]
+    listed = [mount for told in container["Mounts"] or () if (mount := _readable(told, by_name))]
     in_memory = [Mount(posixpath.normpath(target), "") for target in container["HostConfig"].get("Tmpfs") or {}]
     return listed + in_memory
+
+
+def _readable(mount: Any, by_name: bool) -> Mount | None:
+    """None for one that has another form, which no path of a launch can need."""
+    try:
+        return _mount(mount, by_name)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        log.warning("passed over a mount of this container, which is not as it should be: %r (%r)", mount, error)
+        return None
 
 
 def _mount(mount: dict[str, Any], by_name: bool) -> Mount:
@@ -68,6 +80,16 @@ def _mount(mount: dict[str, Any], by_name: bool) -> Mount:
 
 def _source(mount: dict[str, Any]) -> str:
     return "" if mount["Type"] == "tmpfs" else str(mount.get("Source", ""))
+
+
+def _host_name(engine: Engine) -> str:
+    """Of the engine's machine; empty behind a proxy, which does not tell it, and is never in this very container."""
+    try:
+        return str(engine.info()["Name"])
+    except EngineError as error:
+        if error.status == 403:
+            return ""
+        raise
 
 
 def _inspect(engine: Engine, container: str) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,13 +14,15 @@ from prefect.exceptions import ObjectNotFound
 
 from launchers.launching.errors import LaunchError
 
+# How logins name Docker Hub, whose images name no registry.
+_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 BLOCK_TYPE = "docker-registry-credentials"
 
 
 def registry_of(image_name: str) -> str:
     """Host and port of the image's registry; empty for Docker Hub, whose images name none."""
     first, slash, _ = image_name.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
+    return _host(first) if slash and ("." in first or ":" in first or first == "localhost") else ""
 
 
 def registry_login(image_name: str, block: str) -> dict[str, str]:
@@ -43,26 +44,40 @@ def _from_block(name: str) -> dict[str, str]:
             raise LaunchError(
                 f"there is no block {BLOCK_TYPE}/{name}: register the site's blocks, or correct SITE_REGISTRY_BLOCK"
             ) from None
-    return {
-        "username": data["username"],
-        "password": data["password"],
-        "serveraddress": data["registry_url"],
-    }
+    try:
+        return {
+            "username": str(data["username"]),
+            "password": str(data["password"]),
+            "serveraddress": str(data["registry_url"]),
+        }
+    except (LookupError, TypeError) as error:
+        raise LaunchError(f"the block {BLOCK_TYPE}/{name} lacks {error}: register the site's blocks again") from None
 
 
 def _from_docker_login(registry: str) -> dict[str, str]:
     path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "config.json")
     try:
-        logins: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("auths", {})
-    except (OSError, ValueError):
+        logins = dict(json.loads(path.read_text(encoding="utf-8")).get("auths") or {})
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}
-    return next((_decoded(server, login) for server, login in logins.items() if _host(server) == registry), {})
+    return next((found for server, login in logins.items() if (found := _decoded(server, login, registry))), {})
 
 
-def _decoded(server: str, login: Mapping[str, str]) -> dict[str, str]:
-    user, _, password = base64.b64decode(login.get("auth", "")).decode().partition(":")
-    return {"username": user, "password": password, "serveraddress": server}
+def _decoded(server: str, login: Any, registry: str) -> dict[str, str]:
+    """Some registries give a token in place of the password. Empty if the login is for another registry, in a
+    credential helper, or damaged: the image may be public."""
+    try:
+        if _host(server) != registry:
+            return {}
+        if token := login.get("identitytoken"):
+            return {"identitytoken": str(token), "serveraddress": server}
+        user, _, password = base64.b64decode(login.get("auth", "")).decode().partition(":")
+    except (AttributeError, TypeError, ValueError):
+        return {}
+    return {"username": user, "password": password, "serveraddress": server} if user else {}
 
 
 def _host(address: str) -> str:
-    return urlsplit(address if "//" in address else f"//{address}").netloc
+    """Host and port; empty for Docker Hub, as in `registry_of`."""
+    host = urlsplit(address if "//" in address else f"//{address}").netloc
+    return "" if host in _HUB else host

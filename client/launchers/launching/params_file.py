@@ -36,10 +36,13 @@ def remove_params_files(work_dir: str, flow_run_id: str) -> None:
 
 
 def params_directories(work_dir: str) -> list[tuple[Path, RunIdentity]]:
-    """The directories that launches made in the work directory, each with its run; none where that is not there."""
+    """The directories that launches made in the work directory, each with its run; none where that is not there.
+
+    No launch made a link or a file of such a name.
+    """
     root = Path(work_dir)
     named = [(path, identity_of(path.name)) for path in sorted(root.iterdir())] if root.is_dir() else []
-    return [(path, run) for path, run in named if run is not None]
+    return [(path, run) for path, run in named if run is not None and not path.is_symlink() and path.is_dir()]
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -36,8 +36,9 @@ class Algorithm(Section):
 
 
 class Catalogue(Section):
-    """The whole file: algorithms by name."""
+    """The whole file: algorithms by name. `definitions` is for anchors alone."""
 
+    definitions: Any = None
     algorithms: dict[str, Algorithm]
 
 

@@ -9,13 +9,32 @@ from launchers.slurm_jobs.schema import SlurmParams
 
 SCRIPT, PARAMS, OUTPUT, EXIT_CODE = "job.sh", "params.yaml", "output.log", "exit_code"
 
-# conda's own `run` holds the output back until the end, which is not wanted; the other two know no such option.
+# Slurm gives the script to a shell; that one starts a login shell, for modules and the like. What start-up files print
+# is not the job's output, so it goes to a file, which is shown only where they end the shell. They may print at the end
+# too, in a trap or in ~/.bash_logout, which bash reads at an `exit`.
+_BEGIN = """\
+if [ $# = 0 ]; then
+    rm -f {exit_code} started
+    bash -l "$0" "$PWD" 3>&1 4>&2 >startup.log 2>&1
+    code=$?
+    [ ! -e started ] || exit "$code"
+    cat startup.log
+    echo "start-up files on $(hostname) ended the shell (exit code $code) before the job began" >&2
+    exit 1
+fi
+exec >&3 2>&4 3>&- 4>&-
+trap - EXIT
+cd "$1" && : > started || exit 1
+"""
+# conda's own `run` holds the output back until the end, which is not wanted; the other two know no such option. Only
+# conda, and mamba 1, name conda's version, perhaps among what a start-up file prints.
 _ENVIRONMENT = """\
 manager=$(command -v conda || command -v mamba || command -v micromamba) || {{
     echo "$(hostname) has no conda, mamba or micromamba on its PATH: load one in prologue" >&2
     manager=false
 }}
-case $("$manager" --version 2>&1) in *conda*) streamed=--no-capture-output ;; *) streamed= ;; esac
+streamed=
+if "$manager" --version 2>/dev/null | grep -Eq '(^|[^i])conda [0-9]'; then streamed=--no-capture-output; fi
 set -- "$manager" run $streamed --name {environment} python {script} "$PWD/{params}"
 """
 _PLAIN = """\
@@ -25,7 +44,7 @@ _END = """\
 {launcher}"$@"
 code=$?
 echo "$SLURM_JOB_ID $code" > {exit_code}
-exit "$code"
+(exit "$code")
 """
 
 
@@ -37,10 +56,9 @@ def batch_script(params: SlurmParams, flow_run_id: str) -> str:
     """
     return "\n".join(
         [
-            "#!/bin/bash -l",
+            "#!/bin/sh",
             *(f"#SBATCH {shlex.quote(option)}" for option in _options(params, flow_run_id)),
-            f"rm -f {EXIT_CODE}",  # of a job that Slurm has queued again
-            "export PYTHONUNBUFFERED=1",
+            _BEGIN.format(exit_code=EXIT_CODE) + "export PYTHONUNBUFFERED=1",
             params.prologue,
             _command(params) + _END.format(launcher="srun " if params.num_nodes > 1 else "", exit_code=EXIT_CODE),
         ]

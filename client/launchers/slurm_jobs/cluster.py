@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 
 from launchers.slurm_jobs.batch_script import EXIT_CODE, OUTPUT, PARAMS, SCRIPT, batch_script
 from launchers.slurm_jobs.errors import ClusterError, refusal
-from launchers.slurm_jobs.job_state import JobState, from_exit_code, from_sacct, from_scontrol
+from launchers.slurm_jobs.job_state import SACCT_ROW, JobState, from_exit_code, from_sacct, from_scontrol
 from launchers.slurm_jobs.login_node import LoginNode
 from launchers.slurm_jobs.schema import SlurmParams
 
@@ -16,12 +17,17 @@ WORK_DIR = "~/prefect-site"
 PIECE = 262_144  # bytes of output that are asked for at once
 
 # Slurm forgets what is over (MinJobAge, 5 min by default). Its accounting remembers, where a cluster has it.
-_STATE = """\
-scontrol show job --oneliner {job} 2>/dev/null && exit
-scontrol ping >&2 || exit
-sacct --jobs={job} --allocations --noheader --parsable2 --format=State,ExitCode,NodeList,Timelimit,ReqMem 2>/dev/null
-exit 0
-"""
+_STATE = "; ".join(
+    (
+        "scontrol show job --oneliner {job} 2>/dev/null && exit",
+        "scontrol ping >&2 || exit",
+        "sacct --jobs={job} --allocations --noheader --parsable2 --format=State,ExitCode,NodeList,Timelimit,ReqMem "
+        "2>/dev/null",
+        "exit 0",
+    )
+)
+# sbatch is a wrapper on some clusters, and prints more than the number.
+_NUMBER = re.compile(r"^(\d+)(;\S+)?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,11 @@ class Cluster:
         except ClusterError as error:
             words = f"Slurm on {self.login.name} refused the job: {refusal(error.words)}"
             raise (error if error.away else ClusterError(words)) from None
-        return Job(said.split(";")[0].strip(), folder)
+        if number := _NUMBER.search(said):
+            return Job(number[1], folder)
+        if job := self.find(flow_run_id):
+            return job
+        raise ClusterError(f"sbatch on {self.login.name} printed no job number: {said.strip()!r}")
 
     def find(self, flow_run_id: str) -> Job | None:
         """The newest job of a flow run that Slurm knows."""
@@ -72,11 +82,11 @@ class Cluster:
 
     def state(self, job: Job) -> JobState:
         """What is known of the job: from Slurm, from its accounting, or from the exit code that it left."""
-        said = self.login.run(_STATE.format(job=job.id)).decode(errors="replace").strip()
-        if said.startswith("JobId="):
-            return from_scontrol(said)
-        if said:
-            return from_sacct(said.splitlines()[-1])
+        lines = self.login.run(_STATE.format(job=job.id)).decode(errors="replace").splitlines()
+        if shown := [line for line in lines if line.startswith("JobId=")]:
+            return from_scontrol(shown[0])
+        if rows := [line for line in lines if SACCT_ROW.match(line)]:
+            return from_sacct(rows[-1])
         return from_exit_code(self.login.run(f"cat {job.folder}/{EXIT_CODE} 2>/dev/null || true").decode())
 
     def output(self, job: Job, offset: int) -> bytes:
@@ -98,10 +108,15 @@ class Cluster:
 
     def _write(self, folder: str, name: str, content: str) -> None:
         try:
-            self.login.run(f"umask 077 && mkdir -p {folder} && cat > {folder}/{name}", content.encode())
+            path = f"{folder}/{name}"
+            size = self.login.run(f"umask 077 && mkdir -p {folder} && cat > {path} && wc -c < {path}", content.encode())
         except ClusterError as error:
             words = f"the job's folder on {self.login.name} cannot be written: {error.words}: correct work_dir"
             raise (error if error.away else ClusterError(words)) from None
+        if int(size) != len(content.encode()):
+            raise ClusterError(
+                f"{name} did not arrive whole on {self.login.name}: a start-up file there reads its input"
+            )
 
 
 def _quoted(path: str) -> str:

@@ -42,6 +42,8 @@ _TYPES = {
 }
 _NAMES = {"TIMEOUT": "TimedOut", "DEADLINE": "TimedOut", "OUT_OF_MEMORY": "OutOfMemory"}
 
+SACCT_ROW = re.compile(r"[A-Z_]+\+?( by \d+)?\|")  # State is the first column
+
 
 @dataclass(frozen=True)
 class JobState:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from launchers.launching.errors import LaunchError
 from launchers.slurm_jobs.errors import ClusterError
+from launchers.slurm_jobs.marked_command import MarkedCommand
 
 SSH_FAILED = 255  # what ssh exits with where it, and not the command, has failed
 COMMAND_SECONDS = 120
@@ -40,9 +41,12 @@ class LoginNode:
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, script: str, stdin: bytes = b"") -> bytes:
-        """What the shell commands print. Raises ClusterError with what they say where they fail."""
-        shell = ["sh", "-c", script]
-        command = [*self.prefix, shlex.join(["exec", *shell])] if self.prefix else shell
+        """What the shell commands print, in one line of shell. Raises ClusterError with what they say if they fail.
+
+        Start-up files of the account print as well, and none of that is in the answer.
+        """
+        marked = MarkedCommand(script)
+        command = [*self.prefix, shlex.join(["exec", *marked.words])] if self.prefix else marked.words
         try:
             done = subprocess.run(
                 command, input=stdin, capture_output=True, env=self.environ, timeout=COMMAND_SECONDS, check=False
@@ -51,23 +55,34 @@ class LoginNode:
             raise ClusterError(f"{self.name} did not answer within {COMMAND_SECONDS} s", away=True) from None
         except OSError as error:
             raise ClusterError(f"{command[0]} cannot be started on this worker: {error.strerror}") from None
-        if done.returncode:
-            raise self._refusal(done.returncode, done.stderr.decode(errors="replace").strip())
-        return done.stdout
+        answer = marked.answer(done.stdout)
+        words = marked.complaint(done.stderr)
+        if answer is None:
+            raise self._no_answer(done.returncode, marked.begun(done.stdout), words or _text(done.stdout))
+        printed, code = answer
+        if code:
+            raise ClusterError(words or f"a command failed with exit code {code}", away=bool(_AWAY.search(words)))
+        return printed
 
-    def _refusal(self, code: int, words: str) -> ClusterError:
-        if not self.prefix or code != SSH_FAILED:
-            return ClusterError(words or f"a command failed with exit code {code}", away=bool(_AWAY.search(words)))
-        remedy = next((f": {remedy}" for pattern, remedy in _REMEDIES if re.search(pattern, words)), "")
-        return ClusterError(f"{self.name} cannot be reached by SSH ({_last_line(words)}){remedy}", away=True)
+    def _no_answer(self, code: int, begun: bool, words: str) -> ClusterError:
+        if self.prefix and code == SSH_FAILED:
+            remedy = next((f": {remedy}" for pattern, remedy in _REMEDIES if re.search(pattern, words)), "")
+            return ClusterError(f"{self.name} cannot be reached by SSH ({_last_line(words)}){remedy}", away=True)
+        if begun:
+            return ClusterError(f"a command on {self.name} was ended (exit code {code})", away=True)
+        return ClusterError(
+            f"the shell of {self.name} ended before it ran a command (exit code {code}, {_last_line(words)}): correct "
+            "the account's shell or start-up files there, which end or replace a shell without a terminal"
+        )
 
 
 @contextmanager
 def login_node(host: str, key: str, environ: Mapping[str, str] = os.environ) -> Iterator[LoginNode]:
-    """The node at `host`, USER@HOST[:PORT]; this machine where that is empty.
+    """The node at `host`, USER@HOST[:PORT], or at the site's, SITE_SSH_HOST; this machine where both are empty.
 
     `key` is a private key's file; where it is empty SITE_SSH_KEY names the site's, if it has one.
     """
+    host = host or environ.get("SITE_SSH_HOST", "")
     harmless = {name: value for name, value in environ.items() if _HARMLESS.fullmatch(name)}
     if not host:
         yield LoginNode("this machine", environ=harmless)
@@ -115,6 +130,10 @@ def _identity(key: str, folder: str) -> list[str]:
     except OSError as error:
         raise LaunchError(f"submission_ssh_key {key} cannot be read: {error.strerror}") from None
     return ["-i", str(copy), "-oIdentitiesOnly=yes"]
+
+
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace").strip()
 
 
 def _last_line(words: str) -> str:

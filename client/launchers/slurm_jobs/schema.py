@@ -64,7 +64,7 @@ class SlurmParams(BaseModel):
     python_file_name: str = Field(min_length=1, description="Script, on the cluster.")
     params: Params = Field(default_factory=Params, description="Written to a file whose path is the script's argument.")
     submission_host: Host = Field(
-        default="", description="USER@HOST[:PORT] of a login node; empty: the worker's machine."
+        default="", description="USER@HOST[:PORT] of a login node; empty: the site's, or the worker's own machine."
     )
     submission_ssh_key: str = Field(default="", description="Private key for it; empty: the worker's own.")
     work_dir: str = Field(default="", description="Shared by login and compute nodes; empty: ~/prefect-site.")

@@ -6,7 +6,7 @@ forks. The rest is Prefect's own code in both processes, and so are cancellation
 steps and states.
 
 It replaces private parts of Prefect, so it belongs to the one version in this image. They are, in the source of 3.9.1:
-`run_process` in runner/_starter_engine.py, `_launch_engine` in runner/_workspace_supervisor.py, and `ssl` in
-client/orchestration/__init__.py and _internal/version_checking.py. It calls `execute` in cli/flow_run.py, `main` in
-runner/_workspace_supervisor.py and `_main` in flow_engine.py.
+`run_process` in runner/_starter_engine.py, `_launch_engine` in runner/_workspace_supervisor.py, `critical_service_loop`
+in _internal/_observation_delivery.py, and `ssl` in client/orchestration/__init__.py and _internal/version_checking.py.
+It calls `execute` in cli/flow_run.py, `main` in runner/_workspace_supervisor.py and `_main` in flow_engine.py.
 """

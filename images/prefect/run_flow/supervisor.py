@@ -8,12 +8,13 @@ import anyio._backends._asyncio  # noqa: F401  # both processes need it, so it i
 from prefect.cli import flow_run as stock
 from prefect.runner import _starter_engine
 
-from run_flow import tls
+from run_flow import cancelling, tls
 from run_flow.standby import Order, Standby
 
 
 def execute() -> None:
     """Watches the run of PREFECT__FLOW_RUN_ID until it is over, with processes of Prefect's own."""
+    cancelling.keep_watching()
     asyncio.run(stock.execute())
 
 

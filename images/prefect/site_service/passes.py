@@ -34,6 +34,9 @@ class Passes:
         except self._failures as error:
             self._log.warning("%s", error)
             return False
+        except Exception:  # ended by it, the service would begin again and meet the same thing, for ever
+            self._log.exception("this pass failed, and is tried again")
+            return False
         return True
 
     def until_stopped(self) -> None:

@@ -59,6 +59,8 @@ class Rest:
         offset = 0
         while True:
             page = self.post(path, {**body, "limit": PAGE, "offset": offset})
+            if not isinstance(page, list):
+                raise ServiceError(f"the API at {self._url}{path} gave no list: {str(page)[:200]}")
             yield from page
             if len(page) < PAGE:
                 return
@@ -68,7 +70,7 @@ class Rest:
         url = f"{self._url}{path}"
         try:
             answer = self._http.request(method, url, **content)
-        except httpx.TransportError as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise ServiceError(f"no API answers at {url} ({error}): correct PREFECT_API_URL") from None
         if answer.status_code in {401, 403}:
             raise ServiceError(
@@ -78,7 +80,12 @@ class Rest:
             raise ServiceError(
                 f"the API at {url} answered {answer.status_code}: {answer.text[:200]}", answer.status_code
             )
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise ServiceError(
+                f"the API at {url} answered with something else than JSON: {answer.text[:200]}"
+            ) from None
 
 
 def _login(login: str) -> dict[str, str]:

@@ -7,6 +7,22 @@ install -d -o munge -g munge -m 0755 /run/munge
 install -d -o prefect -g prefect -m 0700 ~prefect/.ssh
 printf '%s\n' "$AUTHORIZED_KEY" > ~prefect/.ssh/authorized_keys
 
+# A login node as many are: its start-up files print, on both streams and without a newline at the end, and one of them
+# says what Slurm would say. The login shell by SSH reads the first, that of a job the second.
+cat > ~prefect/.bashrc <<'EOF'
+echo 4711
+echo "JobId=1 JobState=COMPLETED ExitCode=0:0"
+echo "slurm is DOWN" >&2
+printf 'Welcome to the login node'
+printf 'Maintenance on Monday: Connection refused' >&2
+trap 'echo Goodbye; echo Goodbye >&2' EXIT
+EOF
+cat > ~prefect/.bash_profile <<'EOF'
+. ~/.bashrc
+printf 'Welcome to the node'
+EOF
+echo 'echo Goodbye' > ~prefect/.bash_logout
+
 # Memory limits are the kernel's: the gatherer's OverMemoryKill ended nothing with Slurm 22.05.
 cat > /etc/slurm/cgroup.conf <<EOF
 CgroupAutomount=no

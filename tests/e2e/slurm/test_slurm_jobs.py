@@ -1,4 +1,7 @@
-"""Jobs on a real Slurm, and what becomes of their runs: each way that a job ends, and a worker that was killed."""
+"""Jobs on a real Slurm, and what becomes of their runs: each way that a job ends, and a worker that was killed.
+
+The start-up files of the account on the cluster print lines, and no run sees any of them.
+"""
 
 import re
 

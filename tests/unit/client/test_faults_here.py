@@ -156,6 +156,14 @@ def test_parameters_are_checked_against_the_flow() -> None:
     ]
 
 
+def test_parameters_that_cannot_be_sent_are_refused() -> None:
+    write({"entrypoint": "count.py:count", "parameters": {"days": 1}, "enforce_parameter_schema": False})
+    Path("prefect.yaml").write_text(Path("prefect.yaml").read_text().replace('"days": 1', '"days": .nan'))
+    assert faults(deployments=["prefect.yaml"]) == [
+        "deployment count/a: parameters: a number is not finite (.nan or .inf); leave it out"
+    ]
+
+
 def test_pull_steps_must_exist_as_far_as_can_be_seen() -> None:
     names = [STEP, "prefect.deployments.steps.set_working_dir", "prefect.deploy.steps.x", "no_such_package.x", "step"]
     write({"entrypoint": "count.py:count", "pull": [{name: {"directory": "/srv"}} for name in names]})

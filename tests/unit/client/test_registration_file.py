@@ -1,11 +1,17 @@
 """What is wrong with registration.yaml and the deployment files is said all at once, with what to write instead."""
 
 import datetime
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.cli.deploy._config import _load_deploy_configs_and_actions
+from pydantic import TypeAdapter
 from registrar import deployment_file, registration
 from registrar.errors import RegistrarError
+from rich.console import Console
 
 
 def registration_faults(text: str) -> list[str]:
@@ -92,8 +98,8 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones() -> None:
         ("[]", "must be a mapping of keys to values"),
         ("", "must be a mapping of keys to values"),
         ("{", "line 1: expected the node content, but found '<stream end>'"),
-        ("pools: []\npools: []\n", "line 1: the key 'pools' appears twice"),
-        ("pools: [{name: a, name: b, type: process}]", "line 1: the key 'name' appears twice"),
+        ("pools: []\npools: []\n", "line 2: the key pools appears twice"),
+        ("pools: [{name: a, name: b, type: process}]", "line 1: the key name appears twice"),
         ("owner: '{{ $NO_SUCH }}'", "{{ $NO_SUCH }}: the environment has no variable NO_SUCH"),
         ("owner: !!python/name:os.system", "line 1: could not determine a constructor"),
     ],
@@ -162,7 +168,8 @@ def test_keys_that_prefect_would_ignore_are_refused() -> None:
         "collision_strategy, grace_period_seconds, limit)",
         "deployments[0].entrypoit: unknown key; did you mean 'entrypoint'?",
         "deployments[0].schedule: unknown key; did you mean 'schedules'?",
-        "pul: unknown key; did you mean 'pull'? (known: build, deployments, name, prefect-version, pull, push)",
+        "pul: unknown key; did you mean 'pull'? (known: build, definitions, deployments, name, "
+        "prefect-version, pull, push)",
     ]
 
 
@@ -211,3 +218,138 @@ def test_a_concurrency_limit_may_be_a_number(limit: str) -> None:
     )
     read = deployment_file.read(Path("prefect.yaml"))[0].concurrency_limit
     assert read and (read.limit, read.options) == (3, None)
+
+
+def as_prefect_reads(text: str) -> dict[str, Any]:
+    """The deployments that `prefect deploy` itself takes from the file, by name."""
+    Path("prefect.yaml").write_text(text)
+    complaints = StringIO()
+    deployments, actions = _load_deploy_configs_and_actions(Path("prefect.yaml"), console=Console(file=complaints))
+    assert complaints.getvalue() == ""
+    return {one["name"]: {"pull": actions["pull"], **one} for one in deployments}
+
+
+TAKEN = {
+    "anchors and definitions": """
+        definitions:
+          tags: &tags [eks, nightly]
+          hourly: &hourly {interval: 3600, timezone: UTC}
+          pool: &pool {name: p, job_variables: {image: "a:1", env: {A: "1"}}}
+        pull: []
+        deployments:
+          - {name: a, entrypoint: a.py:a, tags: *tags, work_pool: *pool, schedules: [*hourly]}
+          - {name: b, entrypoint: b.py:b, work_pool: {<<: *pool, name: q}, schedules: [{<<: *hourly, slug: s}]}
+        """,
+    "merge keys of merge keys": """
+        definitions:
+          deeper:
+            first: &first {work_pool: {name: p}, version: "1", entrypoint: a.py:a}
+            second: &second {<<: *first, version: "2", tags: [x]}
+        pull: []
+        deployments:
+          - {<<: *second, name: a, version: "3"}
+          - {<<: [*second, *first], name: b}
+          - <<: *first
+            <<: *second
+            name: c
+        """,
+    "dates": """
+        pull: []
+        deployments:
+          - name: a
+            entrypoint: a.py:a
+            work_pool: {name: p, job_variables: {env: {DAY: 2026-01-01}}}
+            parameters: {day: 2026-01-01, at: 2026-01-01 06:00:00, there: 2026-01-01T06:00:00+02:00}
+          - name: b
+            entrypoint: a.py:a
+            work_pool: {name: p}
+            parameters: {utc: 2026-01-01T06:00:00Z, part: 2026-01-01 6:00:00.25 -05:00}
+        """,
+    "numbers": """
+        pull: []
+        deployments:
+          - {name: a, entrypoint: a.py:a, work_pool: {name: p}, parameters: {a: 0x1F, b: 1_000, c: 1.5e+3, d: -7, e: 0}}
+        """,
+    "single steps": """
+        pull: {prefect.deployments.steps.set_working_directory: {directory: /x}}
+        build: {}
+        deployments:
+          - {name: a, entrypoint: a.py:a, work_pool: {name: p}, build: null}
+          - name: b
+            entrypoint: a.py:a
+            work_pool: {name: p}
+            pull: {prefect.deployments.steps.git_clone: {repository: /y}}
+        """,
+}
+
+
+@pytest.mark.parametrize("text", TAKEN.values(), ids=TAKEN)
+def test_what_prefect_deploy_takes_is_taken_with_the_same_meaning(text: str) -> None:
+    theirs = as_prefect_reads(text)
+    ours = deployment_file.read(Path("prefect.yaml"))
+    assert [one.name for one in ours] == list(theirs)
+    for one in ours:
+        there = theirs[one.name]
+        dumped = one.model_dump(mode="json", exclude_unset=True)
+        schedules = [(each.get("interval"), each.get("slug")) for each in there.pop("schedules", [])]
+        assert [(each.interval and each.interval.total_seconds(), each.slug) for each in one.schedules or []] == [
+            (parsed_seconds(interval), slug) for interval, slug in schedules
+        ]
+        assert {key: dumped.get(key) for key in there} == there
+
+
+def parsed_seconds(interval: Any) -> float:
+    return TypeAdapter(timedelta).validate_python(interval).total_seconds()
+
+
+def test_an_anchor_date_needs_no_quotes() -> None:
+    Path("prefect.yaml").write_text(
+        """
+        pull: []
+        deployments:
+          - {name: a, entrypoint: a.py:a, work_pool: {name: p}, schedules: [{interval: 60, anchor_date: 2026-01-01}]}
+          - name: b
+            entrypoint: a.py:a
+            work_pool: {name: p}
+            flow_name: saved
+            schedules: [{interval: 60, anchor_date: 2026-01-01 06:00:00+02:00}]
+        """
+    )
+    anchors = [one.schedules and one.schedules[0].anchor_date for one in deployment_file.read(Path("prefect.yaml"))]
+    assert anchors == ["2026-01-01", "2026-01-01T06:00:00+02:00"]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            "triggers: [{}]",
+            "triggers, sla: the registrar makes neither; leave them out, or use prefect deploy",
+        ),
+        ("sla: [{}]", "triggers, sla: the registrar makes neither; leave them out, or use prefect deploy"),
+        ("version_type: 'vcs:git'", "version_type: the registrar makes simple versions only; leave it out"),
+    ],
+)
+def test_what_prefect_deploy_takes_and_the_registrar_does_not_is_told_with_the_reason(more: str, line: str) -> None:
+    Path("prefect.yaml").write_text(
+        f"pull: []\ndeployments: [{{name: a, entrypoint: a.py:a, work_pool: {{name: p}}, {more}}}]"
+    )
+    with pytest.raises(RegistrarError) as raised:
+        deployment_file.read(Path("prefect.yaml"))
+    assert raised.value.lines == (f"prefect.yaml: deployment a: {line}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("definitions: {a: &a {x: 1, x: 2}}\ndeployments: [{<<: *a}]", "line 1: the key x appears twice"),
+        ("deployments: &a [*a]", "not valid YAML: an anchor contains itself"),
+        ("deployments: [*a]", "line 1: found undefined alias 'a'"),
+        ("deployments: [{<<: 5}]", "line 1: expected a mapping or list of mappings for merging, but found scalar"),
+    ],
+)
+def test_anchors_that_mean_nothing_are_refused(text: str, line: str) -> None:
+    Path("prefect.yaml").write_text(text)
+    with pytest.raises(RegistrarError) as raised:
+        deployment_file.read(Path("prefect.yaml"))
+    assert raised.value.lines == (f"prefect.yaml: {line}",)

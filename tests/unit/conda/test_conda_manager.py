@@ -59,6 +59,11 @@ def test_environments_by_name_and_one_elsewhere_by_its_prefix(tmp_path: Path) ->
     assert known.prefix("pca") == known.prefix(f"{root}/envs/pca") == f"{root}/envs/pca"
 
 
+def test_what_a_wrapper_prints_is_no_environment(tmp_path: Path) -> None:
+    script = """echo 'Welcome to {the} cluster'; printf 'motd'; echo '{"envs": ["/opt/envs/pca"]}'; echo '{} bye'"""
+    assert manager(tmp_path, script).environments() == {"pca": "/opt/envs/pca"}
+
+
 def test_a_missing_environment_is_told_with_those_there_are(tmp_path: Path) -> None:
     known = Manager(str(make_root(tmp_path / "root", "mlex_pca", "mlex_umap")))
     with pytest.raises(LaunchError) as refusal:
@@ -75,6 +80,8 @@ def test_a_missing_environment_is_told_with_those_there_are(tmp_path: Path) -> N
         ("conda 24.1.2", ["--no-capture-output"]),
         ("mamba 1.5.8\nconda 24.1.2", ["--no-capture-output"]),
         ("2.0.5", []),
+        ("loads miniconda 3\n2.0.5", []),
+        ("Welcome\nconda 24.1.2", ["--no-capture-output"]),
     ],
 )
 def test_only_condas_own_run_is_told_not_to_hold_the_output_back(

@@ -74,13 +74,31 @@ def test_an_algorithm_with_all_that_it_can_have(file: Path) -> None:
             "algorithms.pca.memory: 'half' is not a size: write a number and k, m or g, for example 512m",
         ),
         (("cpus: 2", "cpus: 0"), "algorithms.pca.cpus: should be greater than 0, and is 0"),
-        (("cpus: 2", "conda_env: pca"), "line 3: the key 'conda_env' appears twice"),
+        (("cpus: 2", "conda_env: pca"), "line 8: the key conda_env appears twice"),
         (("{train", "[train"), "line 10: expected ',' or ']', but got '}'"),
     ],
 )
 def test_a_fault_is_told_in_one_line(file: Path, change: tuple[str, str], line: str) -> None:
     file.write_text(WHOLE.replace(*change))
     assert line in said(file).splitlines()
+
+
+def test_what_algorithms_share_is_written_once_and_a_date_is_a_tag(file: Path) -> None:
+    file.write_text(
+        """
+        definitions:
+          lab: &lab {image_name: registry:5000/lab/one, image_tag: 2026-01-01, tasks: &tasks {train: train.py}}
+        algorithms:
+          pca: *lab
+          umap: {<<: *lab, image_tag: "7", tasks: {<<: *tasks, transform: t.py}}
+        """
+    )
+    assert read_catalogue(file).algorithms == {
+        "pca": Algorithm(image_name="registry:5000/lab/one", image_tag="2026-01-01", tasks={"train": "train.py"}),
+        "umap": Algorithm(
+            image_name="registry:5000/lab/one", image_tag="7", tasks={"train": "train.py", "transform": "t.py"}
+        ),
+    }
 
 
 def test_all_faults_are_told_at_once(file: Path) -> None:

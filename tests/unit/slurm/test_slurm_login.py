@@ -11,11 +11,25 @@ from launchers.slurm_jobs.errors import ClusterError
 from launchers.slurm_jobs.login_node import login_node
 
 SSH = """#!/bin/sh
-# Stands in for ssh: says what it was given, or fails as the file `fails` says.
+# Stands in for ssh: says what it was given, and fails as the file `fails` says, or gives the command to a shell whose
+# start-up files and end are those of the account.
 cd "$(dirname "$0")" || exit 1
 echo "$@" >> said
 for word; do case $word in -i) key=next ;; *) [ "${key:-}" = next ] && cp -p "$word" kept && key= ;; esac; done
 [ ! -f fails ] || { cat fails >&2; exit 255; }
+case "$*" in *" -- "*) ;; *) exit ;; esac
+[ ! -f profile ] || . ./profile
+sh -c "$word"
+code=$?
+[ ! -f logout ] || . ./logout
+exit "$code"
+"""
+CHATTY = """\
+echo 'JobId=1 JobState=COMPLETED ExitCode=0:0'
+echo 4711
+echo 'slurm is DOWN' >&2
+printf 'Welcome to the cluster'
+printf 'Maintenance: Connection refused' >&2
 """
 
 
@@ -61,6 +75,54 @@ def test_a_command_that_fails_is_reported(script: str, expected: str | None, awa
     assert expected is None or str(error) == expected
 
 
+def test_what_start_up_files_print_is_no_answer(tmp_path: Path, ssh: dict[str, str]) -> None:
+    (tmp_path / "profile").write_text(CHATTY)
+    (tmp_path / "logout").write_text("echo Goodbye; echo Goodbye >&2; exit 3\n")
+    with login_node("me@login", "", ssh) as login:
+        assert login.run("printf 'a\\n\\nb'") == b"a\n\nb"
+        assert login.run("true") == b""
+        assert login.run("cat", b"\0\xff\n") == b"\0\xff\n"
+
+
+def test_what_start_up_files_print_is_no_fault(tmp_path: Path, ssh: dict[str, str]) -> None:
+    (tmp_path / "profile").write_text(CHATTY)
+    (tmp_path / "logout").write_text("echo Goodbye >&2; exit 0\n")
+    failed = refusal("me@login", "echo oh >&2; exit 255", ssh)
+    assert (str(failed), failed.away) == ("oh", False)
+    silent = refusal("me@login", "exit 3", ssh)
+    assert (str(silent), silent.away) == ("a command failed with exit code 3", False)
+
+
+def test_a_shell_that_repeats_what_it_is_given_is_no_answer(tmp_path: Path, ssh: dict[str, str]) -> None:
+    (tmp_path / "profile").write_text('echo "running: $word"; echo "running: $word" >&2; exit 0\n')
+    assert str(refusal("me@login", "true", ssh)).startswith("the shell of me@login ended before it ran a command")
+
+
+@pytest.mark.parametrize(
+    ("profile", "code", "words"),
+    [
+        ("echo Welcome\nexit 0", 0, "Welcome"),
+        ("echo 'This account is currently not available.'\nexit 1", 1, "This account is currently not available."),
+        ("exec cat", 0, "no message"),
+    ],
+)
+def test_start_up_files_that_end_the_shell_are_reported(
+    tmp_path: Path, ssh: dict[str, str], profile: str, code: int, words: str
+) -> None:
+    (tmp_path / "profile").write_text(f"{profile}\n")
+    error = refusal("me@login", "echo 1", ssh)
+    assert (str(error), error.away) == (
+        f"the shell of me@login ended before it ran a command (exit code {code}, {words}): correct the account's shell "
+        "or start-up files there, which end or replace a shell without a terminal",
+        False,
+    )
+
+
+def test_a_command_that_is_cut_off_is_asked_again(tmp_path: Path, ssh: dict[str, str]) -> None:
+    error = refusal("me@login", "echo half; kill -9 $PPID", ssh)
+    assert (str(error), error.away) == ("a command on me@login was ended (exit code 137)", True)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -91,9 +153,7 @@ def test_ssh_asks_nothing_trusts_no_unknown_host_and_uses_the_key_alone(tmp_path
     words = (tmp_path / "said").read_text().splitlines()[0].split()
     assert {"-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oIdentitiesOnly=yes"} <= set(words)
     assert "-oUserKnownHostsFile=/etc/known" in words
-    assert " ".join(words[words.index("ssh://me@login:2222") :]) == (
-        "ssh://me@login:2222 -- exec sh -c 'echo '\"'\"'a b'\"'\"''"
-    )
+    assert words[words.index("ssh://me@login:2222") :][:5] == ["ssh://me@login:2222", "--", "exec", "sh", "-c"]
     assert (tmp_path / "kept").read_text() == "the key"
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
     assert not Path(words[words.index("-i") + 1]).exists()
@@ -131,6 +191,14 @@ def test_the_sites_key_is_used_where_the_parameters_name_none(tmp_path: Path, ss
     with login_node("me@login", "", ssh | {"SITE_SSH_KEY": str(key)}) as login:
         login.run("true")
     assert (tmp_path / "kept").read_text() == "the site's key"
+
+
+def test_the_sites_login_node_is_used_where_the_parameters_name_none(ssh: dict[str, str]) -> None:
+    environ = ssh | {"SITE_SSH_HOST": "lab@login"}
+    with login_node("", "", environ) as login:
+        assert (login.name, login.run("echo 1")) == ("lab@login", b"1\n")
+    with login_node("me@login", "", environ) as login:
+        assert login.name == "me@login"
 
 
 def test_a_worker_without_ssh_is_reported(tmp_path: Path) -> None:
