@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from registrar import api, block, bucket, deployment, deployment_file, limit, pool, publish, registration
 from registrar.deployment import FlowDeployment
+from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError, raise_all
 from registrar.outcome import Outcome
 from registrar.record import Record
@@ -38,7 +40,16 @@ def load(wanted: Registration) -> list[FlowDeployment]:
     environment = ChainMap(bucket.environment(wanted.push), os.environ)
     read = partial(deployment_file.read, environment=environment)
     entries = gather(read, [path for name in wanted.deployments for path in paths(name)])
+    for line in (line for file in entries for entry in file for line in warnings(entry)):
+        print(line, file=sys.stderr)
     return gather(deployment.load, [entry for file in entries for entry in file])
+
+
+def warnings(entry: Deployment) -> Iterator[str]:
+    """A line for each schedule that Prefect will run otherwise than it says."""
+    for number, schedule in enumerate(entry.schedules or []):
+        for text in schedule.warnings():
+            yield f"warning: deployment {entry.name}: schedules[{number}].{text}"
 
 
 def paths(name: str) -> list[Path]:
