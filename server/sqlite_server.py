@@ -10,6 +10,7 @@ waiting for 60 s (`database is locked`).
 from functools import partial
 from typing import Any
 
+import web
 from prefect.cli import app
 from prefect.server.database import configurations
 
@@ -18,4 +19,5 @@ CONNECTIONS = 50
 if __name__ == "__main__":
     stock: Any = configurations
     stock.create_async_engine = partial(stock.create_async_engine, pool_size=CONNECTIONS)
+    web.apply()
     app()
