@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stack.components import agent
 from stack.components.agent import AGENT
+from stack.components.all import no_proxy
 from stack.components.client import CLIENT, SAMPLES
 from stack.components.server import SERVER, process_api_url
 from stack.core.errors import SiteError
@@ -110,6 +111,7 @@ def _register(site: Site) -> None:
         "SITE_HOME": str(site.root / STATE / "storage"),
         "SECRETS_DIR": str(site.root / CLIENT.folder / SECRET_FOLDER),
         "PYTHONPATH": str(REPO / "client"),
+        "SITE_NO_PROXY": no_proxy(site.settings),
         SAMPLES: " ".join(samples),
     }
     wrapper = str(REPO / "images" / "prefect" / "with-secrets")

@@ -15,6 +15,7 @@ OTHERS = {
     "network ... not found": "Docker",
     "No matching distribution found": "pip",
     "Can't connect to Server API": "Prefect's UI",
+    "502 Bad Gateway": "the user's proxy",
     "violates the following Content Security Policy directive": "the browser",
     "No Prefect API URL provided": "prefect",
     "Starting temporary server": "prefect",
