@@ -6,11 +6,13 @@ The screenshots are kept in `.cache/screenshots`, to be looked at.
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.e2e import running
@@ -30,6 +32,7 @@ OPTIONS = [
 ]
 SCREENSHOTS = REPO / ".cache" / "screenshots"
 PATIENCE = 180_000  # milliseconds, as Playwright counts
+TRIES = 6  # of a page that does not come
 WORDS = 30  # letters of a page that shows something
 # Pages that the menu does not lead to; those of blocks and pools show pictures by the URLs in their types.
 BELOW_MENU = ("/blocks/catalog", "/blocks/catalog/slack-webhook", "/work-pools/create")
@@ -152,9 +155,14 @@ def test_no_page_asks_another_host(site: SiteUnderTest, run: dict[str, Any], pag
 
 def visit(page: Page, url: str) -> None:
     """Opens a page and stays until it shows something and has nothing more to ask."""
-    page.goto(url)
-    page.wait_for_function(f"document.body.innerText.trim().length > {WORDS}")
-    page.wait_for_load_state("networkidle")
+    for _ in range(TRIES):
+        # A network that is made on this machine meanwhile, by other tests, ends what the browser loads.
+        with suppress(PlaywrightError):
+            page.goto(url)
+            page.wait_for_function(f"document.body.innerText.trim().length > {WORDS}", timeout=PATIENCE / TRIES)
+            page.wait_for_load_state("networkidle", timeout=PATIENCE / TRIES)
+            return
+    pytest.fail(f"{url} shows nothing")
 
 
 def artifact_with_picture(site: SiteUnderTest, kind: str, data: str) -> str:

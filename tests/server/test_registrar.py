@@ -453,3 +453,20 @@ def test_a_block_has_another_by_reference(site: Folder, server: Server, name: st
     assert [states[each] for each in names] == ["changed: aws_secret_access_key", "left"]
     document = server.api.get(path, params={"include_secrets": True}).raise_for_status().json()
     assert document["data"]["credentials"]["aws_secret_access_key"] == "c"
+
+
+def test_the_servers_default_for_results_is_the_block_of_the_file(site: Folder, server: Server, name: str) -> None:
+    other = {"type": "local-file-system", "name": f"{name}-2", "values": {"basepath": "/srv/site/results"}}
+    block = other | {"name": name}
+    try:
+        for chosen, states in ((name, ("made", "left")), (f"{name}-2", ("changed: block", "left"))):
+            wanted = f"local-file-system/{chosen}"
+            write_registration(site, name, blocks=[block, other], result_storage=wanted)
+            assert [site.states()[f"result storage {wanted}"] for _ in states] == list(states)
+            set_now = server.api.get("/admin/storage").raise_for_status().json()["default_result_storage_block_id"]
+            path = f"/block_types/slug/local-file-system/block_documents/name/{chosen}"
+            assert set_now == server.api.get(path).raise_for_status().json()["id"]
+        write_registration(site, name, blocks=[block, other])
+        assert "result storage" not in " ".join(site.states())
+    finally:
+        server.api.delete("/admin/storage").raise_for_status()  # other tests' flows keep results elsewhere

@@ -24,6 +24,7 @@ OTHERS = {
     "Block not found: 'site-registry'": "Prefect",
     "Unable to find block document": "Prefect",
     "No such file or directory: ...": "Python",
+    "Permission denied: '/srv'": "Python",
     "ModuleNotFoundError": "Python",
     "sbatch: not found": "the shell",
 }
