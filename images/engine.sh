@@ -5,6 +5,8 @@
 # plugin nor BuildKit's client, so there the four packages come from trixie, the next release, at a pin priority
 # that touches nothing else. No host name is written here: the source is derived from the machine's own.
 set -euo pipefail
+# What it writes below /etc is for all users, apt's own among them.
+umask 022
 
 readonly LOG=/var/log/dockerd.log
 readonly PID_FILES=(/run/docker.pid /run/docker/containerd/containerd.pid)

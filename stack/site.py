@@ -19,7 +19,7 @@ from stack.components.component import Component
 from stack.components.processworkers import Deployment
 from stack.core.errors import SiteError, all_of
 from stack.core.files import MOUNTED_SECRET, PRIVATE, PUBLIC, SECRET_FOLDER, Change, File
-from stack.core.repo import REPO
+from stack.core.repo import JOB_IMAGES, REPO
 from stack.load import envfile
 from stack.load.envfile import EnvFile
 from stack.render import kubernetes, picture, profile, secret_files, templates
@@ -27,7 +27,7 @@ from stack.render.mounted import Mounted
 from stack.render.nouns import nouns
 from stack.settings import example
 from stack.settings.settings import Settings
-from stack.write import files
+from stack.write import files, modes
 
 IMAGES = "images"
 SUPERVISOR = "supervisord.conf.j2"
@@ -75,7 +75,8 @@ def load(env_path: Path, root: Path) -> Site:
     plan = [_env_file(env, root), *_component_files(checked, root, seen), *_sources(checked, root)]
     plan = list(dict.fromkeys(plan))  # two components in one folder share files
     plan.append(_record(plan))
-    changes = files.compare(root, plan, _stale(root, plan))
+    mounted = {*_source_paths(checked), *JOB_IMAGES} if root == REPO else set()
+    changes = [*files.compare(root, plan, _stale(root, plan)), *modes.compare(root, plan, mounted)]
     _spare_others(root, plan[0], changes)
     return Site(root, checked, made, plan, changes)
 
@@ -186,12 +187,17 @@ def _sources(settings: Settings, root: Path) -> list[File]:
     """Copies of what the rendered files read from this repo, for a site in another folder."""
     if root == REPO:
         return []
-    of_components = {source for component in chosen(settings) for source in component.sources}
-    sources = {IMAGES} | of_components | set(agent.sources(settings))
+    sources = _source_paths(settings)
     for source in sorted(sources):
         if root.is_relative_to(REPO / source):
             raise SiteError(f"{root}: is inside {source}/, which a site copies; choose another --output")
     return copies(sources, REPO)
+
+
+def _source_paths(settings: Settings) -> set[str]:
+    """What the rendered files read from this repo."""
+    of_components = {source for component in chosen(settings) for source in component.sources}
+    return {IMAGES} | of_components | set(agent.sources(settings))
 
 
 def copies(sources: Iterable[str], base: Path) -> list[File]:

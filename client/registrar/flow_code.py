@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,10 @@ def folder(code: FlowCode, name: str) -> Path:
 
 
 def files(folder: Path) -> list[Path]:
-    """The files below a folder, relative to it, without what Python caches."""
-    found = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    """The files below a folder, relative to it, without what Python caches. Raises PermissionError for a folder that
+    this user may not look into: passed over, it would count as empty, and what it published would be removed."""
+    every = sorted(folder.rglob("*"))
+    for closed in (each for each in (folder, *every) if each.is_dir() and not os.access(each, os.R_OK | os.X_OK)):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(closed))
+    found = (path.relative_to(folder) for path in every if path.is_file())
     return [path for path in found if CACHE not in path.parts]

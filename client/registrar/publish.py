@@ -30,10 +30,16 @@ def apply(publish: Publish) -> Outcome:
         removed = sum(prune(target, wanted) for target in targets(publish).values())
         written = sum(write(path, data) for path, data in wanted.items())
     except OSError as error:
-        raise RegistrarError(
-            f"publish: {error.filename}: {error.strerror}; the registrar's user must own {publish.target}"
-        ) from None
+        raise RegistrarError(f"publish: {error.filename}: {error.strerror}; {_remedy(publish, error)}") from None
     return Outcome("flow code", publish.target, summary(written, removed))
+
+
+def _remedy(publish: Publish, error: OSError) -> str:
+    """A file of a strict umask is one that the registrar, another user than its owner, cannot read."""
+    folders = {Path(publish.source), *(Path(publish.source).parent / name for name in publish.beside)}
+    if any(Path(str(error.filename)).is_relative_to(folder) for folder in folders):
+        return "all users must be able to read it: `python render.py`, or `chmod a+rX` it"
+    return f"the registrar's user must own {publish.target}"
 
 
 def targets(publish: Publish) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from socket_proxy import image, rules
-from socket_proxy.case import ROLE_LABEL, SITE_LABEL, Allow, Case, Container, Network, RefusedError
+from socket_proxy.case import ROLE_LABEL, RUN_LABEL, SITE_LABEL, Allow, Case, Container, Network, RefusedError
 from socket_proxy.container import allowed_image, container_config
 from socket_proxy.mounts import host_path
 from socket_proxy.network import NAME, endpoint, free_name, network
@@ -27,8 +27,10 @@ _TIME = "[0-9]{1,12}(\\.[0-9]{1,9})?"
 _SIGNAL = "[A-Za-z0-9+-]{1,16}"
 _PLATFORM = "[a-z0-9/._-]{1,64}"
 
+_LIST_QUERY = {"all": _FLAG, "limit": _COUNT, "size": _OFF, "trunc_cmd": _OFF, "filters": ".+"}
 # Filters that only narrow the list. `before`, `since` and `volume` would reveal containers and volumes of others.
 _FILTERS = ("exited", "id", "label", "name", "status")
+_ONE_RUN = re.compile(rf"{re.escape(RUN_LABEL)}=[0-9a-f-]{{36}}")
 _LOGIN_KEYS = ("email", "identitytoken", "password", "registrytoken", "username")
 _HUB_LOGIN = "https://index.docker.io/v1/"
 _TOKEN = re.compile(r"[A-Za-z0-9_=+/-]*")
@@ -91,9 +93,22 @@ def _own_network(case: Case) -> Network:
 
 def _list(case: Case) -> Allow:
     """The containers that the proxy made for this site, narrowed further by the client's filters."""
+    return _narrowed(case, _filters(case.query.get("filters", "{}")), ROLE_LABEL)
+
+
+def _list_of_run(case: Case) -> Allow:
+    """The containers of the client's own role, for one flow run that the client names: what an earlier attempt of it
+    left. The list of all would show the names of other runs' containers."""
     filters = _filters(case.query.get("filters", "{}"))
-    filters["label"] = [*filters.get("label", []), f"{SITE_LABEL}={case.scope.limits.site}", ROLE_LABEL]
-    return case.allow("/containers/json", query={**case.query, "filters": rules.write({**filters}).decode()})
+    if not any(_ONE_RUN.fullmatch(str(label)) for label in filters.get("label", [])):
+        raise RefusedError(f"the list needs the filter label={RUN_LABEL}=ID, the flow run whose containers it shows")
+    return _narrowed(case, filters, f"{ROLE_LABEL}={case.scope.limits.role}")
+
+
+def _narrowed(case: Case, filters: dict[str, list[Value]], made: str) -> Allow:
+    labels = [*filters.get("label", []), f"{SITE_LABEL}={case.scope.limits.site}", made]
+    written = rules.write({**filters, "label": labels}).decode()
+    return case.allow("/containers/json", query={**case.query, "filters": written})
 
 
 def _filters(text: str) -> dict[str, list[Value]]:
@@ -178,12 +193,8 @@ CALLS: Mapping[str, Call] = {
     "pull": Call("POST", "/images/create", _pull, {"fromImage": ".+", "tag": ".+", "platform": _PLATFORM}),
     "network": Call("GET", "/networks/{network}", _inspect_network),
     "connect": Call("POST", "/networks/{network}/connect", _connect, has_body=True),
-    "list": Call(
-        "GET",
-        "/containers/json",
-        _list,
-        {"all": _FLAG, "limit": _COUNT, "size": _OFF, "trunc_cmd": _OFF, "filters": ".+"},
-    ),
+    "list": Call("GET", "/containers/json", _list, _LIST_QUERY),
+    "list-of-run": Call("GET", "/containers/json", _list_of_run, _LIST_QUERY),
     "create": Call("POST", "/containers/create", _create, {"name": NAME, "platform": _PLATFORM}, has_body=True),
     "inspect": Call("GET", "/containers/{container}/json", _on_container, {"size": _OFF}),
     "start": Call("POST", "/containers/{container}/start", _start),

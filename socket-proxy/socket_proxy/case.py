@@ -13,6 +13,7 @@ from socket_proxy.image import Pattern
 
 SITE_LABEL = "site"  # on every container, network and volume of a site
 ROLE_LABEL = "site.managed"  # only on containers made through this proxy; its value is the role that made them
+RUN_LABEL = "io.prefect.flow-run-id"  # on a flow run's container, and on those that it launched
 
 
 class RefusedError(Exception):

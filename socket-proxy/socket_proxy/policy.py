@@ -47,8 +47,9 @@ ROLES: Mapping[str, Role] = {
     for role in (
         # Prefect's Docker worker.
         _role("worker", _SESSION | _CREATE | {"network", "connect"}, {"worker"}),
-        # A flow that runs containers beside its own container, whose mounts it must be able to look up.
-        _role("launcher", _SESSION | _CREATE | {"attach", "kill", "delete"}, {"launcher"}, {"worker"}),
+        # A flow that runs containers beside its own container, whose mounts it must be able to look up. A later attempt
+        # of its run looks for the containers that the earlier ones left.
+        _role("launcher", _SESSION | _CREATE | {"list-of-run", "attach", "kill", "delete"}, {"launcher"}, {"worker"}),
         # Ends and removes what a killed worker left behind.
         _role("reaper", _SESSION | {"list", "inspect", "stop", "kill", "delete"}, {"worker", "launcher"}),
     )

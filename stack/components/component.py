@@ -37,12 +37,27 @@ class Secrets:
     htpasswd: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Data:
+    """What a service keeps on a volume of its project. `script`, for `sh` in the service's image with the volume at
+    /data, prints what is wrong with it for this image, or nothing; `advice` says what to do about `{volume}`."""
+
+    service: str
+    volume: str
+    script: str
+    advice: str
+
+
 def _none(_: Settings) -> Secrets:
     return Secrets()
 
 
 def _nothing(_: Settings) -> dict[str, str]:
     return {}
+
+
+def _no_data(_: Settings) -> tuple[Data, ...]:
+    return ()
 
 
 def _no_findings(_: Settings, __: Machine) -> Iterator[Finding]:
@@ -77,6 +92,7 @@ class Component(Part):
     `calls_api` is false if it works without Prefect. `runs_flows` is true if it mounts the volumes of code and results.
     `published` is the prefix of the settings ..._BIND and ..._PORT of its port on this machine; empty without a port.
     `docker_workers` describes its workers that make a container for each run, if it has any.
+    `data` is what its volumes hold in a form that another version of the service cannot read.
     `made` lists settings that are generated once if they are empty, with their forms.
     `findings` are the checks that `doctor` runs for it, on every machine of the site. `port_user` names what uses its
     published port now, if that belongs to the site; empty for a free port and for a foreign program.
@@ -95,6 +111,7 @@ class Component(Part):
     published: str = ""
     secrets: Callable[[Settings], Secrets] = _none
     made: Callable[[Settings], dict[str, str]] = _nothing
+    data: Callable[[Settings], tuple[Data, ...]] = _no_data
     docker_workers: Callable[[Settings], Any] | None = None
     findings: Callable[[Settings, Machine], Iterator[Finding]] = _no_findings
     port_user: Callable[[Settings, Machine], str] = _nobody

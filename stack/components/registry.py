@@ -13,7 +13,7 @@ from stack.core.repo import LOCAL
 from stack.core.url import callable_here, host_port, http
 from stack.load import pem
 from stack.settings import values
-from stack.settings.settings import Fault, Rules, Section, Settings, setting
+from stack.settings.settings import Fault, Rules, Section, Settings, reads, setting
 
 # The folder that the engine mounts or installs as its certs.d: HOST:PORT/ca.crt, read by Docker and Podman alike.
 CERTS = ".site/certs.d"
@@ -65,10 +65,10 @@ class RegistrySettings(Section):
     REGISTRY_USER: values.RegistryUser = setting(
         "prefect", "User name with which the site pushes and pulls.", "prefect"
     )
-    REGISTRY_PASSWORD: values.RegistryPassword = setting(
+    REGISTRY_PASSWORD: values.Secret = setting(
         "",
-        "Password of that user, at most 72 bytes. Empty: render generates one. On a machine without the registry, "
-        "copy the registry's password.",
+        "Password of that user; at most 72 bytes for this site's own registry. Empty: render generates one. On a "
+        "machine without the registry, copy the registry's password.",
         "'any $printable \"text\"'",
         secret=True,
     )
@@ -104,6 +104,13 @@ class RegistrySettings(Section):
         optional=True,
     )
     REGISTRY_DELETE: values.Switch = setting(True, "false: the registry refuses to delete images.", "true")
+
+
+def own_registry_takes_the_login(settings: Settings) -> Iterator[Fault]:
+    """What registries elsewhere take is theirs to say."""
+    if is_here(settings):
+        yield from reads(settings, "REGISTRY_USER", values.own_registry_user)
+        yield from reads(settings, "REGISTRY_PASSWORD", values.own_registry_password)
 
 
 def registry_users_differ(settings: Settings) -> Iterator[Fault]:
@@ -153,6 +160,7 @@ def _names(certificate: str) -> list[str]:
 
 
 RULES: Rules = {
+    own_registry_takes_the_login: ("COMPONENTS", "REGISTRY_USER", "REGISTRY_PASSWORD"),
     registry_users_differ: ("REGISTRY_USER", "REGISTRY_USERS"),
     registry_certificate_is_used: ("REGISTRY_TLS",),
     registry_certificate_fits: ("REGISTRY_HOST", "REGISTRY_CERTIFICATE", "REGISTRY_KEY"),

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from stack.components.component import LOGIN, PASSWORD, Component, Secrets
+from stack.components.component import LOGIN, PASSWORD, Component, Data, Secrets
 from stack.core import url
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine, Response
@@ -20,6 +20,43 @@ NAME = "server"
 AUTH = "PREFECT_API_AUTH_STRING"
 SECONDS_PER_DAY = 86400
 MAX_CLOCK_SECONDS = 5
+
+
+# The second path is that of the public images from 18 on, for a volume that was filled by one.
+_POSTGRES_DATA = r"""
+runs=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+for file in /data/PG_VERSION /data/*/docker/PG_VERSION; do
+    [ -s "$file" ] || continue
+    holds=$(cat "$file")
+    [ "$holds" = "$runs" ] || echo "holds data of PostgreSQL $holds, and this site runs PostgreSQL $runs"
+    exit
+done
+"""
+# Redis has no list of the formats that it reads; its own check stops at the head of a file that is too new.
+_REDIS_DATA = r"""
+for file in /data/appendonlydir/*.base.rdb /data/dump.rdb; do
+    [ -s "$file" ] || continue
+    timeout 20 redis-check-rdb "$file" | grep -aq 'handle RDB format version' || continue
+    echo "holds data of a later Redis than this site runs ($(redis-server --version | cut -d ' ' -f 3))"
+    exit
+done
+"""
+_DATA = (
+    Data(
+        "postgres",
+        "postgres",
+        _POSTGRES_DATA,
+        "PostgreSQL reads only its own: dump it with the version that wrote it, and restore the dump into an empty "
+        "volume (docs/operations.md#backup-and-restore)",
+    ),
+    Data(
+        "redis",
+        "redis",
+        _REDIS_DATA,
+        "start the version that wrote it, or remove it with `docker volume rm {volume}`: it holds no runs, but "
+        "messages in transit",
+    ),
+)
 
 
 class ServerSettings(Section):
@@ -213,6 +250,10 @@ def _redis_conf(password: str) -> str:
     return f"{header}\nrequirepass {redis_string(password)}\nappendonly yes\ndir /data\n"
 
 
+def data(settings: Settings) -> tuple[Data, ...]:
+    return _DATA if has_postgres(settings) else ()
+
+
 def made(settings: Settings) -> dict[str, str]:
     login = {AUTH: LOGIN} if settings.SERVER_AUTH else {}
     databases = ("SERVER_DATABASE_PASSWORD", "SERVER_REDIS_PASSWORD") if has_postgres(settings) else ()
@@ -304,6 +345,7 @@ SERVER = Component(
     rules=RULES,
     secrets=secrets,
     made=made,
+    data=data,
     findings=findings,
     port_user=port_user,
     seen=(

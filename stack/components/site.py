@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
+from stack.components import base_images
 from stack.components.component import Part
 from stack.core import lock
 from stack.settings import values
@@ -123,6 +124,7 @@ RULES: Rules = {
     name_is_free: ("SITE",),
     version_is_locked: ("PREFECT_VERSION",),
     labels_are_ours: ("SITE_LABELS",),
+    **base_images.RULES,
 }
 
 

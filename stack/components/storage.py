@@ -9,7 +9,7 @@ from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
 from stack.core.url import callable_here, http
 from stack.settings import values
-from stack.settings.settings import Fault, Rules, Section, Settings, setting
+from stack.settings.settings import Fault, Rules, Section, Settings, reads, setting
 
 PORT_INSIDE = 8333
 # The block to which results go; its type follows from CLIENT_STORAGE.
@@ -71,11 +71,20 @@ def a_bucket_is_reached(settings: Settings) -> Iterator[Fault]:
         yield Fault("STORAGE_SECRET_KEY", "the S3 server is elsewhere: copy its secret key")
 
 
+def own_server_takes_the_keys(settings: Settings) -> Iterator[Fault]:
+    if is_here(settings):
+        yield from reads(settings, "STORAGE_ACCESS_KEY", values.own_s3_key)
+        yield from reads(settings, "STORAGE_SECRET_KEY", values.own_s3_key)
+
+
 def _registers_to_a_bucket(settings: Settings) -> bool:
     return is_bucket(settings) and "client" in settings.COMPONENTS
 
 
-RULES: Rules = {a_bucket_is_reached: ("COMPONENTS", "CLIENT_STORAGE", "STORAGE_S3_URL", "STORAGE_SECRET_KEY")}
+RULES: Rules = {
+    a_bucket_is_reached: ("COMPONENTS", "CLIENT_STORAGE", "STORAGE_S3_URL", "STORAGE_SECRET_KEY"),
+    own_server_takes_the_keys: ("COMPONENTS", "STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY"),
+}
 
 
 def is_bucket(settings: Settings) -> bool:

@@ -35,7 +35,10 @@ class File:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference between plan and disk: `new`, `changed`, `mode` or `gone`."""
+    """A difference between plan and disk: `new`, `changed`, `mode` or `gone`.
+
+    `opened` are the files and folders outside the plan that containers must be able to read, and cannot.
+    """
 
     kind: str
     path: str
@@ -43,6 +46,7 @@ class Change:
     after: bytes = b""
     is_secret: bool = False
     note: str = ""
+    opened: tuple[str, ...] = ()
 
     def line(self) -> str:
         return f"{self.kind:8}{self.path}" + (f" ({self.note})" if self.note else "")

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stack.core.errors import SiteError
-from stack.images import debian, engine, proxies
-from stack.images.recipe import DEBIAN, FLOWS, Recipe
+from stack.images import base, debian, engine, proxies
+from stack.images.context import Context, context
+from stack.images.recipe import DEBIAN, Recipe
 from stack.images.secrets import secrets
 
 LOGS = Path(".cache") / "images"
@@ -47,6 +48,8 @@ class Builder:
     def _make_one(self, recipe: Recipe, files: Mapping[str, Path]) -> None:
         if self.way == "pull" and recipe.base:
             self._pull(recipe)
+        if self.way == "pull" and recipe.base:
+            base.check(recipe.name, recipe.base, self.labels)
         if self.way == "build":
             self._make_debian(recipe)
         with _announced(recipe, self.report):
@@ -79,10 +82,12 @@ class Builder:
             if step := _STEP.match(line):
                 self.report(f"image {recipe.name}: step {' '.join(step[1].split())}")
 
-        status = engine.run(self._command(recipe, files), _log(recipe), report_step, env=engine.builder())
+        with context(recipe, recipe.root / LOGS) as copies:
+            command = self._command(recipe, files, copies)
+            status = engine.run(command, _log(recipe), report_step, env=engine.builder())
         _check(status == 0, recipe)
 
-    def _command(self, recipe: Recipe, files: Mapping[str, Path]) -> list[str]:
+    def _command(self, recipe: Recipe, files: Mapping[str, Path], copies: Context) -> list[str]:
         """On the host's network: builds can then use a proxy or a name server that only this machine reaches."""
         arguments = [f"WAY={self.way}", *([f"BASE_IMAGE={recipe.base}"] if recipe.base else [])]
         arguments += [f"{parent.name.upper().replace('-', '_')}_IMAGE={parent.reference}" for parent in recipe.parents]
@@ -93,8 +98,8 @@ class Builder:
             *(f"--build-arg={argument}" for argument in arguments),
             *(f"--secret=id={name},src={path}" for name, path in files.items()),
             *(f"--label={name}={value}" for name, value in self.labels.items()),
-            *([f"--build-context=flows={recipe.root / FLOWS}"] if recipe.flows else []),
-            str(recipe.folder),
+            *([f"--build-context=flows={copies.flows}"] if recipe.flows else []),
+            str(copies.folder),
         ]
 
 

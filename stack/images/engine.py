@@ -13,6 +13,8 @@ from stack.core.errors import SiteError
 ORIGIN = "site.origin"
 # If a registry has sent nothing by then, it counts as unreachable; one that answers names the image at once.
 PULL_SECONDS = 20
+# What makes an image runs with it: the files of a root file system are read by all users of it.
+IMAGE_UMASK = 0o022
 
 
 def origins(references: Sequence[str]) -> dict[str, str]:
@@ -65,7 +67,13 @@ def run(
     with (
         log.open("w") as kept,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, text=True, errors="replace"
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            text=True,
+            errors="replace",
+            umask=IMAGE_UMASK,
         ) as process,
     ):
         patience = threading.Timer(silent_seconds, process.kill)

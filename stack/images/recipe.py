@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stack.core.errors import SiteError
+from stack.core.files import PUBLIC
 from stack.core.repo import JOB_IMAGES, REPOSITORY
 
 DEBIAN = "debian"
@@ -23,6 +24,21 @@ _BASE = re.compile(r"^ARG BASE_IMAGE=(\S+)$", re.MULTILINE)
 _PARENT = re.compile(r"^ARG (?!BASE)([A-Z_]+)_IMAGE\b", re.MULTILINE)
 _FROM_FLOWS = re.compile(r"^COPY (?:--\S+ )*--from=flows (?:--\S+ )*(.+) \S+$", re.MULTILINE)
 _MAJOR = re.compile(r":(\d+)[^/]*$")
+
+
+# How a program begins: a script, or what Linux runs itself.
+_PROGRAMS = (b"#!", b"\x7fELF")
+
+
+def mode(path: Path) -> int:
+    """The mode of a file in an image, whatever the umask of the checkout: that of a program, or of any other file."""
+    with path.open("rb") as file:
+        is_program = file.read(4).startswith(_PROGRAMS)
+    return PUBLIC | (0o111 if is_program or _may_run(path) else 0)
+
+
+def _may_run(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o100)
 
 
 @dataclass(frozen=True)
@@ -99,8 +115,16 @@ class Recipe:
         digest = hashlib.sha256()
         parents = [parent.reference for parent in self.parents]
         files = [*self.files.items(), *self.flows.items()]
-        inputs = [*(part for item in files for part in item), self.base, *parents]
+        inputs = [*(part for item in files for part in item), self.base, *parents, *self._programs()]
         for value in inputs:
             data = value.encode() if isinstance(value, str) else value
             digest.update(b"%d:%b" % (len(data), data))
         return digest.hexdigest()[:HASH_DIGITS]
+
+    def _programs(self) -> list[str]:
+        """The files that are executable and do not begin like a program: the one thing that `mode` does not read from
+        the content, which the name covers already."""
+        of_folder = [(self.folder / path, content) for path, content in self.files.items()]
+        of_flows = [(self.root / FLOWS / path, content) for path, content in self.flows.items()]
+        odd = (path for path, content in [*of_folder, *of_flows] if not content.startswith(_PROGRAMS))
+        return [f"{path.relative_to(self.root)} may run" for path in odd if _may_run(path)]

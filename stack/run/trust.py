@@ -6,6 +6,7 @@ from pathlib import Path
 from stack.components import registry
 from stack.components.registry import HOSTS, TRUSTED, Missing, Write
 from stack.core.errors import SiteError
+from stack.core.files import FOLDER_MODE, PUBLIC
 from stack.run.machine import ThisMachine
 from stack.site import Site
 
@@ -44,6 +45,16 @@ def _refuse_unrendered(site: Site) -> None:
 
 def _written(file: Write) -> str:
     """In place: if the machine is a container, its hosts file is a mount and cannot be replaced."""
-    file.path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(file.path.parent)
+    is_new = not file.path.exists()
     file.path.write_bytes(file.content)
+    if is_new:
+        file.path.chmod(PUBLIC)
     return file.report
+
+
+def _make_folder(folder: Path) -> None:
+    """Open to all, whatever the umask: the engines of other users read it too."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir(exist_ok=True)
+        missing.chmod(FOLDER_MODE)

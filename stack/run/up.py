@@ -14,7 +14,7 @@ from stack.images import names as images
 from stack.images.named import named
 from stack.images.site_images import bases
 from stack.render import profile
-from stack.run import compose, engine, nested, processes, push, settled, trust
+from stack.run import compose, data, engine, nested, processes, push, settled, trust
 from stack.run.engine import CONTAINERS
 from stack.site import Site
 
@@ -62,6 +62,7 @@ def _start(site: Site, component: Component, *, is_kept: bool) -> None:
     if is_kept:
         print(f"{component.name}: healthy, nothing to start", flush=True)
         return
+    data.check(site, component)
     compose.up(site.root, component)
     settled.record(site, component)
 

@@ -93,6 +93,14 @@ class Fault:
     instead: str | None = None
 
 
+def reads(settings: "Settings", key: str, parse: Callable[[str], str]) -> Iterator[Fault]:
+    """A fault if a value is not one that `parse` takes: for a rule that holds on some machines only."""
+    try:
+        parse(getattr(settings, key))
+    except ValueError as error:
+        yield Fault(key, str(error))
+
+
 # A check of settings against each other, with the settings that it reads.
 Check = Callable[[Settings], Iterator[Fault]]
 Rules = Mapping[Check, tuple[str, ...]]

@@ -236,16 +236,21 @@ def _host_or_address(value: str) -> str:
 
 
 def _registry_user(value: str) -> str:
+    """Of any registry: others have users such as robot$lab+ci. Basic authentication ends the name at a colon."""
+    if not value.isprintable() or ":" in value or value != value.strip():
+        raise ValueError("a user of a registry is printable text without a colon, and has no space at its ends")
+    return value
+
+
+def own_registry_user(value: str) -> str:
+    """Raises ValueError for one that the site's own registry does not take."""
     if not _REGISTRY_USER.fullmatch(value):
         raise ValueError("a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit")
     return value
 
 
-def _registry_password(value: str) -> str:
-    return _for_bcrypt(_secret(value))
-
-
-def _for_bcrypt(text: str) -> str:
+def own_registry_password(text: str) -> str:
+    """Raises ValueError for one that the site's own registry cannot check: it keeps bcrypt's hashes."""
     if not text.isprintable():
         raise ValueError("a password of the registry is printable text")
     if len(text.encode()) > BCRYPT_BYTES:
@@ -257,7 +262,7 @@ def _registry_users(value: str) -> dict[str, str]:
     pairs = [part.partition(":") for part in value.split()]
     if any(not colon or not password for _, colon, password in pairs):
         raise ValueError("a user is written USER:PASSWORD, several are separated by spaces")
-    names = [_registry_user(user) for user, _, _ in pairs]
+    names = [own_registry_user(user) for user, _, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError("a user is given twice")
     return {user: _decoded(user, password) for user, _, password in pairs}
@@ -268,7 +273,7 @@ def _decoded(user: str, password: str) -> str:
     try:
         if _PERCENT.search(password):
             raise ValueError("a % is written %25")
-        return _for_bcrypt(not_placeholder(unquote(password, errors="strict")))
+        return own_registry_password(not_placeholder(unquote(password, errors="strict")))
     except UnicodeDecodeError:
         raise ValueError(f"{user}: the bytes behind % are not UTF-8 text") from None
     except ValueError as error:
@@ -299,9 +304,17 @@ def _region(value: str) -> str:
 
 
 def _s3_key(value: str) -> str:
+    """Of any S3 server. It is part of a header of each request."""
+    if value and not (value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("a key of S3 is printable ASCII without spaces")
+    return not_placeholder(value, _OR_MADE)
+
+
+def own_s3_key(value: str) -> str:
+    """Raises ValueError for one that the site's own S3 server does not take."""
     if value and not _S3_KEY.fullmatch(value):
         raise ValueError("a key of S3 has 3 to 128 letters, digits and / + = _ . -")
-    return not_placeholder(value, _OR_MADE)
+    return value
 
 
 def _identifier(value: str) -> str:
@@ -481,7 +494,6 @@ Secret = Annotated[str, _secret]
 HostName = Annotated[str, _host_name]
 HostOrAddress = Annotated[str, _host_or_address]
 RegistryUser = Annotated[str, _registry_user]
-RegistryPassword = Annotated[str, _registry_password]
 RegistryUsers = Annotated[dict[str, str], _registry_users]
 S3Url = Annotated[str, _s3_url]
 Bucket = Annotated[str, _bucket]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stack.core.errors import SiteError
 from stack.core.files import CLOSED_FOLDER_MODE, CLOSED_FOLDERS, FOLDER_MODE, Change, File
+from stack.write import modes
 
 
 def compare(root: Path, plan: list[File], stale: list[str]) -> list[Change]:
@@ -37,6 +38,7 @@ def write(root: Path, plan: list[File], changes: list[Change]) -> None:
         for path in gone:
             with _refused(path):
                 path.unlink()
+        modes.write(root, [path for change in changes for path in change.opened])
         undo.pop_all()
     _remove_empty_folders(root, gone)
 
@@ -47,17 +49,19 @@ def _compare_one(root: Path, file: File) -> Change | None:
         return Change("new", file.path, b"", file.content, file.is_secret, file.note)
     if before != file.content:
         return Change("changed", file.path, before, file.content, file.is_secret, file.note)
-    if file.is_secret and not _has_mode(root / file.path, file.mode):
+    if not _has_mode(root / file.path, file):
         return Change("mode", file.path, before, file.content, file.is_secret)
     return None
 
 
-def _has_mode(path: Path, mode: int) -> bool:
-    """Whether file and folder still have their modes; the folder protects a mounted secret."""
+def _has_mode(path: Path, file: File) -> bool:
+    """Whether file and folder still have their modes; the folder protects a mounted secret. Containers read a public
+    file: it may have more than its mode."""
+    mode, found = file.mode, path.stat().st_mode & 0o777
+    if not file.is_secret:
+        return found & mode == mode
     in_folder = path.parent.name in CLOSED_FOLDERS
-    return (path.stat().st_mode & 0o777 == mode) and (
-        not in_folder or path.parent.stat().st_mode & 0o777 == CLOSED_FOLDER_MODE
-    )
+    return found == mode and (not in_folder or path.parent.stat().st_mode & 0o777 == CLOSED_FOLDER_MODE)
 
 
 def _content(path: Path) -> bytes | None:

@@ -255,6 +255,41 @@ def mirror(cold: Cold) -> Iterator[str]:
         docker("image", "rm", "--force", server, check=False)
 
 
+TOOL = """
+ARG REDIS_IMAGE
+FROM ${REDIS_IMAGE} AS site
+COPY . /opt/tool/
+USER 1000
+FROM site AS pull
+FROM site AS build
+"""
+
+
+class TestStrictUmask:
+    @pytest.fixture
+    def root(self, made: dict[str, str], tmp_path: Path) -> Path:
+        """A checkout made under umask 077, with an image of the user's own that is quick to make."""
+        for name in ("debian", "redis"):
+            shutil.copytree(REPO / "images" / name, tmp_path / "images" / name)
+        tool = tmp_path / "images/tool"
+        (tool / "parts").mkdir(parents=True)
+        (tool / "Dockerfile").write_text(TOOL)
+        (tool / "parts/data").write_text(secrets.token_hex(8))
+        (tool / "run").write_text("#!/bin/sh\ncat /opt/tool/parts/data\n")
+        for path in (tmp_path, *tmp_path.rglob("*")):
+            path.chmod(path.stat().st_mode & 0o700)
+        return tmp_path
+
+    def test_an_image_made_there_can_be_read_by_its_user(self, root: Path) -> None:
+        given = {"redis": bases(SETTINGS.defaults())["redis"]}
+        reference = images.reference("tool", root, given)
+        try:
+            images.ensure(["tool"], root, "auto", None, LABELS, report=print, bases=given)
+            assert run(reference, "/opt/tool/run") == (root / "images/tool/parts/data").read_text()
+        finally:
+            docker("image", "rm", "--force", reference, check=False)
+
+
 @pytest.mark.long
 class TestWays:
     def test_each_way_remakes_what_the_other_made_and_auto_takes_it(self, cold: Cold, mirror: str) -> None:

@@ -1,5 +1,7 @@
 """`make up`, `make up` again and `make down`, on a fresh clone of this repo with an engine."""
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +17,15 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def clone(site_images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    clone = Clone.make(tmp_path_factory.mktemp("clone"))
+    """By a user with a strict umask, whose files containers must be able to read all the same."""
+    before = os.umask(0o077)
     try:
+        clone = Clone.make(tmp_path_factory.mktemp("clone"))
+        assert stat.S_IMODE((clone.root / "client/flows/weather.py").stat().st_mode) == 0o600
         clone.configure()
         yield clone
     finally:
+        os.umask(before)
         sites.remove_labelled(f"site={clone.site.name}", sites.SESSION)
 
 

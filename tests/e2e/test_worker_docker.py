@@ -19,6 +19,7 @@ pytestmark = pytest.mark.engine
 
 FLOW_RUN = "io.prefect.flow-run-id"
 REAPED_SECONDS = 600
+ENDED = [(kind, 2) for kind in ("COMPLETED", "FAILED", "CRASHED")]  # at its second attempt
 RESULTS = "/srv/site/results/weather/*/*.json"
 FIGURES = rf"import glob; print(*(open(f).read().replace('\n', '') for f in glob.glob('{RESULTS}')), sep='\n')"
 
@@ -84,6 +85,20 @@ def test_a_launch_that_the_proxy_refuses_says_what_and_why(site: SiteUnderTest) 
     assert "refused role=launcher method=POST path=/containers/create" in log
 
 
+def test_a_launch_that_was_killed_half_way_comes_back_and_completes(site: SiteUnderTest) -> None:
+    """The first attempt leaves a container that would run on; the second one removes it, through the proxy."""
+    mark = "mkdir /out/marked && exec sleep 600; rmdir /out/marked; echo came back"
+    run = begin_launch(site, ["sh", "-c", mark], volumes=["/srv/site/results:/out:rw"])
+    until(lambda: len(launched(site, run, "status=running")) == 1, LONG_SECONDS)
+    left = {one["Id"] for one in launched(site, run)}
+    docker("kill", *({one["Id"] for one in flow_containers(site, f"label={FLOW_RUN}={run}")} - left))
+    until(lambda: flow_run(site, run)["state"]["type"] == "CRASHED", LONG_SECONDS)
+    run_again(site, run)
+    until(lambda: (flow_run(site, run)["state"]["type"], flow_run(site, run)["run_count"]) in ENDED, LONG_SECONDS)
+    assert flow_run(site, run)["state"]["name"] == "Completed", flow_run(site, run)["state"]
+    assert launched(site, run) == []
+
+
 def test_the_reaper_removes_ended_flow_containers(site: SiteUnderTest) -> None:
     assert flow_containers(site)
     with running.override(site, "worker-docker", running.EAGER_REAPER):
@@ -91,11 +106,7 @@ def test_the_reaper_removes_ended_flow_containers(site: SiteUnderTest) -> None:
 
 
 def test_down_leaves_no_container_and_no_network(site: SiteUnderTest) -> None:
-    deployment = next(one for one in found(site, "deployments") if one["name"] == "launch_docker")
-    parameters = {"docker_params": parameters_of(["sh", "-c", "exec sleep 600"])}
-    with running.api(site) as client:
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status()
+    begin_launch(site, ["sh", "-c", "exec sleep 600"])
     until(lambda: len(flow_containers(site, "status=running")) == 2, LONG_SECONDS)
     done = site.render("down", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -125,6 +136,32 @@ def run_weather(site: SiteUnderTest, count: int) -> None:
 def launch(site: SiteUnderTest, command: list[str], **more: Any) -> "subprocess.CompletedProcess[str]":
     parameters = json.dumps({"docker_params": parameters_of(command, **more)})
     return register(site, "run", "Docker flow/launch_docker", "--parameters", parameters, check=False)
+
+
+def begin_launch(site: SiteUnderTest, command: list[str], **more: Any) -> str:
+    """The id of a flow run that is due."""
+    deployment = next(one for one in found(site, "deployments") if one["name"] == "launch_docker")
+    body = {"parameters": {"docker_params": parameters_of(command, **more)}, "state": {"type": "SCHEDULED"}}
+    with running.api(site) as client:
+        answer = client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body)
+    return str(answer.raise_for_status().json()["id"])
+
+
+def flow_run(site: SiteUnderTest, run: str) -> dict[str, Any]:
+    with running.api(site) as client:
+        return dict(client.get(f"/flow_runs/{run}").raise_for_status().json())
+
+
+def run_again(site: SiteUnderTest, run: str) -> None:
+    """What `recovery` does to a crashed run, on a site that retries none."""
+    body = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    with running.api(site) as client:
+        client.post(f"/flow_runs/{run}/set_state", json=body).raise_for_status()
+
+
+def launched(site: SiteUnderTest, run: str, *filters: str) -> list[dict[str, Any]]:
+    """The containers that a flow run launched, not the one it runs in itself."""
+    return flow_containers(site, f"label={FLOW_RUN}={run}", "label=site.role=launched", *filters)
 
 
 def parameters_of(command: list[str], **more: Any) -> dict[str, Any]:

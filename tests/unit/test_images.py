@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from stack.images import apt, engine, pip
 from stack.images import names as images
 from stack.images import secrets as imagebuild_secrets
 from stack.images.builder import lacking, relevant
+from stack.images.context import context
 from stack.images.recipe import Recipe
 
 REPO = Path(__file__).resolve().parents[2]
@@ -151,6 +153,16 @@ class TestReference:
         (root / "images/README.md").write_text("x")
         assert references(root) == before
 
+    def test_covers_the_one_mode_that_does_not_follow_from_the_content(self, root: Path) -> None:
+        """A program without `#!` is one by its mode alone."""
+        tool = root / "images/redis/tool"
+        tool.write_text("exec redis-cli\n")
+        before = images.reference("redis", root)
+        tool.chmod(0o600)
+        assert images.reference("redis", root) == before
+        tool.chmod(0o700)
+        assert images.reference("redis", root) != before
+
     def test_changes_with_the_base_that_a_setting_names(self) -> None:
         own = re.search(r"^ARG BASE_IMAGE=(\S+)$", (REPO / "images/prefect/Dockerfile").read_text(), re.MULTILINE)
         assert own
@@ -166,6 +178,46 @@ class TestReference:
         with pytest.raises(SiteError) as refused:
             images.reference("nothing", REPO)
         assert refused.value.faults == (f"{REPO}/images/nothing: there is no recipe for an image called nothing",)
+
+
+class TestContext:
+    """What docker builds from."""
+
+    def test_modes_are_the_same_under_every_umask(self, root: Path) -> None:
+        seen = []
+        for mask in (0o777, 0o700):
+            for path in (*(root / "images").rglob("*"), *(root / "client").rglob("*")):
+                path.chmod(path.stat().st_mode & mask)
+            before = os.umask(~mask & 0o777)
+            try:
+                with context(Recipe("weather", root, {}), root) as copies:
+                    seen.append(modes(copies.folder.parent))
+            finally:
+                os.umask(before)
+        assert seen[0] == seen[1]
+        assert set(seen[0]) == {
+            ("image", 0o755),
+            *((f"image/{path.name}", 0o644) for path in (root / "client/direct/weather").iterdir()),
+            ("flows", 0o755),
+            ("flows/weather.py", 0o644),
+        }
+
+    def test_programs_may_run_and_links_stay(self, root: Path) -> None:
+        folder = root / "images/redis"
+        (folder / "docker-entrypoint.sh").chmod(0o600)  # as on a file system without modes
+        (folder / "tool").write_text("exec redis-cli\n")
+        (folder / "tool").chmod(0o700)
+        (folder / "link").symlink_to("tool")
+        with context(Recipe("redis", root, {}), root) as copies:
+            seen = dict(modes(copies.folder))
+            assert (seen["docker-entrypoint.sh"], seen["tool"], seen["Dockerfile"]) == (0o755, 0o755, 0o644)
+            assert (copies.folder / "link").readlink() == Path("tool")
+        assert list(root.glob("context-*")) == []
+
+
+def modes(folder: Path) -> list[tuple[str, int]]:
+    found = (path for path in folder.rglob("*") if not path.is_symlink())
+    return sorted((path.relative_to(folder).as_posix(), stat.S_IMODE(path.stat().st_mode)) for path in found)
 
 
 class TestLacking:

@@ -19,6 +19,7 @@ from stack.site import Site
 BIND = "this must be an IP address without brackets: 127.0.0.1 for this machine only, 0.0.0.0 for everybody"
 NAME = "this must be a host name: lower-case letters, digits and hyphens between dots; not an IP"
 USER = "a user of the registry has letters, digits and . _ @ -, and begins with a letter or digit"
+COLON = "a user of a registry is printable text without a colon, and has no space at its ends"
 USERS = "a user is written USER:PASSWORD, several are separated by spaces"
 LONG = "ab" * 36 + "c"
 EXAMPLE = {
@@ -73,7 +74,8 @@ class TestOneValue:
             ("REGISTRY_HOST=server", "a service of the site already has this name; choose another name"),
             ("REGISTRY_PORT=0", "a port is a whole number from 1 to 65535"),
             ("REGISTRY_BIND=registry", BIND),
-            ("REGISTRY_USER=a:b", USER),
+            ("REGISTRY_USER=a:b", COLON),
+            ("REGISTRY_USER=robot$lab+ci", USER),
             ("REGISTRY_USER=#a", USER),
             ("REGISTRY_USER=\u00e9", USER),
             (f"REGISTRY_PASSWORD={LONG}", "a password of the registry has at most 72 bytes, this has 73"),
@@ -111,6 +113,30 @@ class TestOneValue:
 
     def test_72_bytes_are_taken(self, tmp_path: Path) -> None:
         assert load(tmp_path, f"REGISTRY_PASSWORD={'é' * 36}").settings.REGISTRY_PASSWORD == "é" * 36
+
+
+class TestElsewhere:
+    """A registry of other people has its own rules for users and passwords."""
+
+    LOGIN = ("REGISTRY_HOST=harbor.example.org", "REGISTRY_USER=robot$lab+ci", f"REGISTRY_PASSWORD={'é$' * 700}")
+
+    def test_takes_other_logins(self, tmp_path: Path) -> None:
+        made = load(tmp_path, *self.LOGIN, components="server worker-docker client")
+        assert made.settings.REGISTRY_USER == "robot$lab+ci"
+        login = next(
+            block
+            for block in yaml.safe_load(content(made, "client/registration.yaml"))["blocks"]
+            if block["type"] == registry.BLOCK_TYPE
+        )
+        assert login["values"]["username"] == "robot$lab+ci"
+        assert content(made, "client/secrets/REGISTRY_PASSWORD") == "é$" * 700
+
+    def test_the_own_one_says_all_that_is_wrong(self, tmp_path: Path) -> None:
+        found = faults(tmp_path, *self.LOGIN)
+        assert found == [
+            fault("REGISTRY_USER=robot$lab+ci", USER, line=3),
+            fault("REGISTRY_PASSWORD=", "a password of the registry has at most 72 bytes, this has 2100", line=4),
+        ]
 
 
 class TestPorts:

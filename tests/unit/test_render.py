@@ -186,6 +186,46 @@ def test_modes_are_the_same_under_every_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE(modes[0]["images/postgres/docker-entrypoint.sh"]) == 0o755
 
 
+def test_a_checkout_of_a_strict_umask_is_opened_for_containers_and_its_secrets_are_not(tmp_path: Path) -> None:
+    clone = copy_of_the_repo(tmp_path / "clone")
+    own = clone / "client/flows/mine/own.py"
+    own.parent.mkdir()
+    own.write_text("")
+    close(clone)
+    command = [sys.executable, str(clone / "render.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, umask=0o077)
+    assert "mode    client/flows (containers must read it; " in done.stdout
+    for path in (own.parent, own, clone / "server/recovery/__main__.py", clone / "client/algorithms/pca/pca.py"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
+    assert stat.S_IMODE((clone / "images/redis/docker-entrypoint.sh").stat().st_mode) == 0o755
+    assert stat.S_IMODE((clone / "client/registration.yaml").stat().st_mode) == 0o644
+    assert stat.S_IMODE((clone / ".env").stat().st_mode) == 0o600
+    assert stat.S_IMODE((clone / "server/secrets").stat().st_mode) == 0o700
+    assert stat.S_IMODE(clone.stat().st_mode) == 0o700
+    assert "nothing changed" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert git(clone, "status", "--porcelain") == "?? client/flows/mine/\n"
+
+
+def close(folder: Path) -> None:
+    """As files and folders are that were made under umask 077."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o700)
+
+
+def test_a_site_that_was_copied_under_a_strict_umask_is_opened_again(root: Path, capsys: Capture) -> None:
+    modes = {path: entry[0] for path, entry in tree(root).items()}
+    close(root)
+    assert main(["--output", str(root), "--check"]) == 1
+    shown = capsys.readouterr().out
+    assert "mode    client/flows/weather.py\n" in shown
+    assert "mode    client/pools (containers must be able to read it)\n" in shown
+    assert main(["--output", str(root)]) == 0
+    mended = {path: entry[0] for path, entry in tree(root).items()}
+    assert {path for path in modes if mended[path] != modes[path]} <= {"server/secrets/redis.conf"} | {
+        path for path in modes if path.startswith(".site")
+    }
+
+
 def test_the_folder_around_a_new_one_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "als.env").write_text("SITE=als\n", encoding="utf-8")
     tmp_path.chmod(0o750)

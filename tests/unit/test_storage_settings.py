@@ -65,7 +65,7 @@ def parsed(made: Site, path: str) -> Any:
             "STORAGE_BUCKET=a..b",
             "a bucket's name has 3 to 63 lower-case letters, digits, inner hyphens and single dots",
         ),
-        ("STORAGE_ACCESS_KEY=a b", "a key of S3 has 3 to 128 letters, digits and / + = _ . -"),
+        ("STORAGE_ACCESS_KEY=a b", "a key of S3 is printable ASCII without spaces"),
         ("STORAGE_VERSIONS=0", "this is a whole number from 1 to 1000"),
     ],
 )
@@ -87,6 +87,17 @@ def test_one_server_and_not_two(tmp_path: Path) -> None:
     assert faults(tmp_path, "COMPONENTS=server storage", f"STORAGE_S3_URL={URL}") == [
         f".env:2: STORAGE_S3_URL={URL}: this machine runs the S3 server itself; leave it empty, or take storage out of "
         f"COMPONENTS; write for example STORAGE_S3_URL="
+    ]
+
+
+def test_the_keys_of_a_server_elsewhere_are_its_own_affair(tmp_path: Path) -> None:
+    keys = ("STORAGE_ACCESS_KEY=me!", "STORAGE_SECRET_KEY=a$b#c%")
+    made = load(tmp_path, "CLIENT_STORAGE=s3", f"STORAGE_S3_URL={URL}", *keys)
+    assert (made.settings.STORAGE_ACCESS_KEY, made.settings.STORAGE_SECRET_KEY) == ("me!", "a$b#c%")
+    reason = "a key of S3 has 3 to 128 letters, digits and / + = _ . -; write for example STORAGE_"
+    assert faults(tmp_path, "COMPONENTS=server storage", *keys) == [
+        f".env:2: STORAGE_ACCESS_KEY=me!: {reason}ACCESS_KEY={EXAMPLE['STORAGE_ACCESS_KEY']}",
+        f".env:3: STORAGE_SECRET_KEY=...: {reason}SECRET_KEY={EXAMPLE['STORAGE_SECRET_KEY']}",
     ]
 
 

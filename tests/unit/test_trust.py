@@ -1,6 +1,7 @@
 """What a machine lacks to use the registry by its name, and how root provides it."""
 
 import os
+import stat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -106,6 +107,15 @@ class TestTrust:
         ]
         assert machine.hosts.read_text() == f"{HOSTS}\n0.0.0.0 {NAME}  # by make trust-registry\n"
         assert machine.ca.read_bytes() == (made.root / ".site/ca/ca.crt").read_bytes()
+
+    def test_every_user_of_the_machine_can_read_it(self, machine: Machine) -> None:
+        before = os.umask(0o077)
+        try:
+            machine.trust(machine.site())
+        finally:
+            os.umask(before)
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (machine.ca, *machine.ca.parents[:2])]
+        assert modes == [0o644, 0o755, 0o755]
 
     def test_again_writes_the_same(self, machine: Machine) -> None:
         made = machine.site()

@@ -43,7 +43,7 @@ def own_mounts(engine: Engine) -> list[Mount] | None:
         if found is not None:
             return mounts_of(found, engine.mounts_parts_of_volumes())
     # An engine started in this very container (nested, so of the same host name) sees the same files.
-    if not ids or engine.info()["Name"] == hostname:
+    if not ids or _host_name(engine) == hostname:
         return None
     raise LaunchError(
         f"the engine at {engine.host} does not know this container ({ids[0][:12]}), so it sees other files: "
@@ -68,6 +68,16 @@ def _mount(mount: dict[str, Any], by_name: bool) -> Mount:
 
 def _source(mount: dict[str, Any]) -> str:
     return "" if mount["Type"] == "tmpfs" else str(mount.get("Source", ""))
+
+
+def _host_name(engine: Engine) -> str:
+    """Of the engine's machine; empty behind a proxy, which does not tell it, and is never in this very container."""
+    try:
+        return str(engine.info()["Name"])
+    except EngineError as error:
+        if error.status == 403:
+            return ""
+        raise
 
 
 def _inspect(engine: Engine, container: str) -> dict[str, Any] | None:

@@ -15,13 +15,15 @@ from prefect.exceptions import ObjectNotFound
 
 from launchers.launching.errors import LaunchError
 
+# How logins name Docker Hub, whose images name no registry.
+_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 BLOCK_TYPE = "docker-registry-credentials"
 
 
 def registry_of(image_name: str) -> str:
     """Host and port of the image's registry; empty for Docker Hub, whose images name none."""
     first, slash, _ = image_name.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
+    return _host(first) if slash and ("." in first or ":" in first or first == "localhost") else ""
 
 
 def registry_login(image_name: str, block: str) -> dict[str, str]:
@@ -60,9 +62,18 @@ def _from_docker_login(registry: str) -> dict[str, str]:
 
 
 def _decoded(server: str, login: Mapping[str, str]) -> dict[str, str]:
-    user, _, password = base64.b64decode(login.get("auth", "")).decode().partition(":")
-    return {"username": user, "password": password, "serveraddress": server}
+    """Some registries give a token in place of the password. Empty if the login is in a credential helper, or damaged:
+    the image may be public."""
+    if token := login.get("identitytoken"):
+        return {"identitytoken": token, "serveraddress": server}
+    try:
+        user, _, password = base64.b64decode(login.get("auth", "")).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"username": user, "password": password, "serveraddress": server} if user else {}
 
 
 def _host(address: str) -> str:
-    return urlsplit(address if "//" in address else f"//{address}").netloc
+    """Host and port; empty for Docker Hub, as in `registry_of`."""
+    host = urlsplit(address if "//" in address else f"//{address}").netloc
+    return "" if host in _HUB else host

@@ -83,7 +83,10 @@ CALLS = [
     (["swarm", "join", "--token", "x", "h:1"], "this role may not call POST /swarm/join" + NEVER),
     (["network", "create", "x"], "this role may not call POST /networks/create" + NEVER),
     (["network", "connect", "bridge", "{mine}"], "this role may not call POST /networks/bridge/connect" + NEVER),
-    (["ps"], "this role may not call GET /containers/json" + NEVER),
+    (
+        ["ps"],
+        "the list needs the filter label=io.prefect.flow-run-id=ID, the flow run whose containers it shows" + NEVER,
+    ),
     (["image", "ls"], "this role may not call GET /images/json" + NEVER),
     (["cp", "{mine}:/etc/passwd", "-"], "this role may not call GET /containers/{mine}/archive" + NEVER),
     (["commit", "{mine}", "x"], "this role may not call POST /commit" + NEVER),

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from launchers.containers.engine import Engine
 
 from tests.e2e.proxy.proxy_site import AS_ROOT, LABEL, Site, a_site, engine, start_options, wait_until_healthy
 
@@ -116,6 +118,22 @@ def test_job_can_look_up_its_own_mounts(site: Site) -> None:
     )
     seen = site.client("launcher").containers.get(job.short_id)
     assert [mount["Destination"] for mount in seen.attrs["Mounts"]] == ["/srv/site"]
+
+
+def test_launcher_finds_what_an_earlier_attempt_of_its_run_left(site: Site) -> None:
+    """Of its own role, and of the run that it names alone."""
+    run, other = str(uuid.uuid4()), str(uuid.uuid4())
+    label = {"io.prefect.flow-run-id": run, "site.test": "1"}
+    left = f"{site.name}-{run}-1"
+    for name, flow_run in ((left, run), (f"{site.name}-{other}-1", other)):
+        options = site.run("--detach", "--name", name, "--label", f"io.prefect.flow-run-id={flow_run}")
+        site.docker("launcher", *options, site.image, "sleep", "600")
+    site.client("worker").containers.create(site.image, "sleep 600", network=site.name, labels=label)
+    with Engine(site.host("launcher")) as engine_of_flow:
+        found = engine_of_flow.find({"site": site.name, "io.prefect.flow-run-id": run})
+        assert [one["Names"] for one in found] == [[f"/{left}"]]
+        engine_of_flow.remove(found[0]["Id"])
+        assert engine_of_flow.find({"site": site.name, "io.prefect.flow-run-id": run}) == []
 
 
 def test_reaper_sees_and_removes_only_what_the_site_made(site: Site) -> None:

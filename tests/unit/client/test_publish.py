@@ -1,5 +1,6 @@
 """Flow code is copied file by file."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_a_target_that_cannot_be_written_is_named(folders: Publish, tmp_path: Pa
     assert raised.value.lines == (
         f"publish: {folders.target}: Not a directory; the registrar's user must own {folders.target}",
     )
+
+
+def test_a_source_that_cannot_be_read_is_named(folders: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passed over, it would count as empty, and the flows that it held would be removed from the site."""
+    publish.apply(folders)
+    kept = sorted(Path(folders.target).rglob("*"))
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != Path(folders.source))
+    with pytest.raises(RegistrarError) as raised:
+        publish.apply(folders)
+    assert raised.value.lines == (
+        f"publish: {folders.source}: Permission denied; all users must be able to read it: `python render.py`, or "
+        "`chmod a+rX` it",
+    )
+    assert sorted(Path(folders.target).rglob("*")) == kept
 
 
 def test_it_is_a_command_of_its_own(folders: Publish) -> None:

@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
-from launchers.containers.own_container import container_ids, mounts_of
+from launchers.containers import own_container
+from launchers.containers.engine import Engine
+from launchers.containers.errors import EngineError
+from launchers.containers.own_container import container_ids, mounts_of, own_mounts
 from launchers.containers.paths import Mount
+from launchers.launching.errors import LaunchError
 
 MINE, OTHER = "a1" * 32, "b2" * 32
 
@@ -83,3 +87,23 @@ def test_a_volume_is_mounted_by_name_where_the_engine_can() -> None:
         Mount("/data", "/data"),
     ]
     assert mounts_of(container)[0] == Mount("/srv/site/work", "/d/als-work/_data")
+
+
+class BehindTheProxy(Engine):
+    """An engine that does not know this container, behind a proxy that does not pass on GET /info."""
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        raise EngineError(404, f"No such container: {container}")
+
+    def info(self) -> dict[str, Any]:
+        raise EngineError(403, "the engine's proxy refused GET /info")
+
+
+def test_behind_the_proxy_too_a_container_of_another_engine_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_container, "_read", lambda path: DOCKER_V1 if path == "/proc/self/cgroup" else "")
+    with BehindTheProxy("unix:///run/proxy.sock") as engine, pytest.raises(LaunchError) as told:
+        own_mounts(engine)
+    assert str(told.value) == (
+        f"the engine at unix:///run/proxy.sock does not know this container ({MINE[:12]}), so it sees other files: "
+        "give the flow the socket of the engine that runs it"
+    )

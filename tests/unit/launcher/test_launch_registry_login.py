@@ -15,6 +15,7 @@ from launchers.containers.registry_login import registry_login, registry_of
         ("registry.example.org/pca", "registry.example.org"),
         ("localhost/pca", "localhost"),
         ("library/pca", ""),
+        ("docker.io/library/pca", ""),
         ("pca", ""),
     ],
 )
@@ -36,4 +37,38 @@ def test_without_a_login_none_is_sent(tmp_path: Path, monkeypatch: pytest.Monkey
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert registry_login("registry:5000/pca", "") == {}
+
+
+def a_login(folder: Path, monkeypatch: pytest.MonkeyPatch, server: str, login: dict[str, str]) -> None:
+    (folder / "config.json").write_text(json.dumps({"auths": {server: login}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+
+def test_a_login_of_any_registry_is_passed_on_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user, password = "robot$lab+ci", "é$:" * 700
+    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+    a_login(tmp_path, monkeypatch, "harbor.example.org", {"auth": auth})
+    login = {"username": user, "password": password, "serveraddress": "harbor.example.org"}
+    assert registry_login("harbor.example.org/lab/pca", "") == login
+
+
+def test_docker_hub_is_known_by_the_name_that_docker_login_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = base64.b64encode(b"me:p").decode()
+    a_login(tmp_path, monkeypatch, "https://index.docker.io/v1/", {"auth": auth})
+    assert registry_login("team/pca", "")["username"] == "me"
+
+
+def test_a_token_is_sent_in_place_of_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_login(tmp_path, monkeypatch, "lab.azurecr.io", {"auth": "MDAwMDo=", "identitytoken": "token"})
+    assert registry_login("lab.azurecr.io/pca", "") == {"identitytoken": "token", "serveraddress": "lab.azurecr.io"}
+
+
+@pytest.mark.parametrize("login", [{}, {"auth": ""}, {"auth": "%"}, {"auth": "/w=="}])
+def test_a_login_that_is_kept_elsewhere_or_damaged_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: dict[str, str]
+) -> None:
+    a_login(tmp_path, monkeypatch, "registry:5000", login)
     assert registry_login("registry:5000/pca", "") == {}

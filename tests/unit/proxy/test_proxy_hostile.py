@@ -365,7 +365,6 @@ CALLS: list[tuple[str, str, str, str, int]] = [
             ("POST", "/v1.45/plugins/pull"),
             ("GET", "/v1.45/info"),
             ("GET", "/v1.45/events"),
-            ("GET", "/v1.45/containers/json"),
             ("GET", "/v1.45/images/json"),
             ("POST", "/v1.45/images/load"),
             ("POST", "/v1.45/commit"),
@@ -386,6 +385,7 @@ CALLS: list[tuple[str, str, str, str, int]] = [
             ("post", "/v1.45/containers/create"),
         )
     ),
+    ("worker", "GET", "/v1.45/containers/json", "this role may not call GET /containers/json" + NEVER, 403),
     (
         "worker",
         "POST",
@@ -648,6 +648,25 @@ def test_filter(judge: Judge, filters: dict[str, Any], message: str) -> None:
 
     verdict = judge("reaper", "GET", f"/containers/json?filters={quote(json.dumps(filters))}")
     assert refused(verdict, 403, "reaper") == message
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"label": ["site=als"]},
+        {"label": ["io.prefect.flow-run-id"]},
+        {"label": ["io.prefect.flow-run-id="]},
+        {"name": ["io.prefect.flow-run-id=12345678-1234-1234-1234-123456789abc"]},
+    ],
+)
+def test_a_launcher_lists_nothing_but_the_containers_of_a_run(judge: Judge, filters: dict[str, Any]) -> None:
+    from urllib.parse import quote
+
+    verdict = judge("launcher", "GET", f"/containers/json?all=1&filters={quote(json.dumps(filters))}")
+    assert refused(verdict, 403, "launcher") == (
+        "the list needs the filter label=io.prefect.flow-run-id=ID, the flow run whose containers it shows" + NEVER
+    )
 
 
 def test_registry_token_cannot_carry_a_header(judge: Judge) -> None:

@@ -212,6 +212,21 @@ def test_list_is_narrowed_to_this_site(judge: Judge, filters: str, wanted: dict[
     assert query == {"limit": ["-1"], "all": ["1"], "size": ["0"], "trunc_cmd": ["0"]}
 
 
+RUN = "12345678-1234-1234-1234-123456789abc"
+
+
+def test_a_launcher_lists_its_own_containers_of_one_run(judge: Judge) -> None:
+    from urllib.parse import parse_qs, quote, urlsplit
+
+    asked = ["site=als", "site.role=launched", f"io.prefect.flow-run-id={RUN}"]
+    filters = quote(json.dumps({"label": asked}))
+    verdict = judge("launcher", "GET", f"/containers/json?all=true&filters={filters}")
+    assert isinstance(verdict, Allow)
+    query = parse_qs(urlsplit(verdict.target).query)
+    assert json.loads(query["filters"][0]) == {"label": [*asked, "site=als", "site.managed=launcher"]}
+    assert query["all"] == ["true"]
+
+
 def test_graphics_cards_pass_where_the_setting_says_so(judge: Judge) -> None:
     request = {"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}
     passed = created(judge, a_body({"DeviceRequests": [request]}), limits=limits("launcher", gpus=True))
