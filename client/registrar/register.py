@@ -12,7 +12,18 @@ from typing import TypeVar
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from registrar import api, block, bucket, deployment, deployment_file, limit, pool, publish, registration
+from registrar import (
+    api,
+    block,
+    bucket,
+    deployment,
+    deployment_file,
+    limit,
+    pool,
+    publish,
+    registration,
+    result_storage,
+)
 from registrar.deployment import FlowDeployment
 from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError, raise_all
@@ -84,6 +95,7 @@ def faults_here(wanted: Registration, deployments: list[FlowDeployment]) -> Iter
         yield from fault_lines(pool.template, wanted_pool)
     for wanted_block in wanted.blocks:
         yield from block.check(wanted_block, wanted.blocks)
+    yield from result_storage.check(wanted)
     for wanted_deployment in deployments:
         yield from deployment.check(wanted_deployment)
 
@@ -134,6 +146,8 @@ def apply(client: SyncPrefectClient, wanted: Registration, deployments: list[Flo
         yield publish.apply(wanted.publish)
     for block_item in wanted.blocks:  # pools and deployments may refer to them
         yield block.apply(client, block_item)
+    if wanted.result_storage:
+        yield result_storage.apply(client, wanted.result_storage)
     if wanted.push:  # before the deployments, whose runs begin by pulling it
         yield bucket.apply(wanted.push)
     for item in wanted.pools:

@@ -143,5 +143,12 @@ def home(_: Settings) -> str:
     return HOME
 
 
+def no_proxy_at_all(_: Settings) -> dict[str, str]:
+    """The environment of a container that asks no host outside. Docker's client gives the proxy of the user's
+    configuration to every container; what sets these variables itself, if only to nothing, keeps them."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return dict.fromkeys([*names, *map(str.lower, names)], "")
+
+
 def part(known: tuple[str, ...]) -> Part:
-    return Part("site", sections=(section(known),), rules=RULES, seen=(labels, home))
+    return Part("site", sections=(section(known),), rules=RULES, seen=(labels, home, no_proxy_at_all))

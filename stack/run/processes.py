@@ -10,8 +10,9 @@ from pathlib import Path
 
 from stack.components import agent
 from stack.components.agent import AGENT
+from stack.components.all import no_proxy
 from stack.components.client import CLIENT, SAMPLES
-from stack.components.server import SERVER, process_api_url
+from stack.components.server import SERVER, browser_url, process_api_url
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
 from stack.core.repo import REPO
@@ -110,10 +111,12 @@ def _register(site: Site) -> None:
     samples = [sample for component, sample in site.samples.items() if component in COMPONENTS]
     environment = _environment() | {
         "PREFECT_API_URL": _api_url(site),
+        "PREFECT_UI_URL": browser_url(site.settings),
         "PREFECT_HOME": str(site.root / STATE / "home"),
         "SITE_HOME": str(site.root / STATE / "storage"),
         "SECRETS_DIR": str(site.root / CLIENT.folder / SECRET_FOLDER),
         "PYTHONPATH": str(REPO / "client"),
+        "SITE_NO_PROXY": no_proxy(site.settings),
         SAMPLES: " ".join(samples),
     }
     wrapper = str(REPO / "images" / "prefect" / "with-secrets")

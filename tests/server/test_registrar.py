@@ -614,3 +614,20 @@ def test_schedules_with_slugs_end_when_the_file_has_none(
         f"schedule {name}/one hourly": "removed",
     }
     assert deployment(server, name)["schedules"] == []
+
+
+def test_the_servers_default_for_results_is_the_block_of_the_file(site: Folder, server: Server, name: str) -> None:
+    other = {"type": "local-file-system", "name": f"{name}-2", "values": {"basepath": "/srv/site/results"}}
+    block = other | {"name": name}
+    try:
+        for chosen, states in ((name, ("made", "left")), (f"{name}-2", ("changed: block", "left"))):
+            wanted = f"local-file-system/{chosen}"
+            write_registration(site, name, blocks=[block, other], result_storage=wanted)
+            assert [site.states()[f"result storage {wanted}"] for _ in states] == list(states)
+            set_now = server.api.get("/admin/storage").raise_for_status().json()["default_result_storage_block_id"]
+            path = f"/block_types/slug/local-file-system/block_documents/name/{chosen}"
+            assert set_now == server.api.get(path).raise_for_status().json()["id"]
+        write_registration(site, name, blocks=[block, other])
+        assert "result storage" not in " ".join(site.states())
+    finally:
+        server.api.delete("/admin/storage").raise_for_status()  # other tests' flows keep results elsewhere

@@ -1,0 +1,12 @@
+"""Prefect's server with the site's changes of its pages: `python start_server.py server start ...`.
+
+With several API processes, each of them imports this file again: that is how they get the changes as well.
+"""
+
+import web
+from prefect.cli import app
+
+web.apply()
+
+if __name__ == "__main__":
+    app()
