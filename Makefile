@@ -6,6 +6,10 @@ PYTHON ?= python3
 SITE := $(if $(ENV),--env $(ENV)) $(if $(OUTPUT),--output $(OUTPUT))
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
+# Modules of a cluster and other environments set these for programs of theirs; what they name is not for .venv.
+unexport PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH VIRTUAL_ENV
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON
+
 # A bundle brings the packages along; where it was loaded, there may be no network.
 ifneq ($(wildcard wheels),)
 export PIP_NO_INDEX := 1
@@ -70,7 +74,7 @@ PLAIN := awk '{ print } /^[^ ]/ { extras = /^[A-Za-z0-9._-]+\[/; sub(/\[[^]]*\]/
 
 lock: .venv/.dev ## write the lock files from the .in files (for maintainers)
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
-	for name in requirements images/prefect/requirements images/flows/requirements \
+	for name in requirements images/prefect/requirements images/flows/requirements images/storage/requirements \
 	    client/direct/weather/requirements client/direct/flights/requirements \
 	    client/algorithms/pca/requirements; do \
 	    $(LOCK) -c requirements-dev.txt $$name.in -o $$name.txt || exit 1; done
@@ -80,12 +84,25 @@ lock: .venv/.dev ## write the lock files from the .in files (for maintainers)
 
 .venv: .venv/.installed ## make the Python environment from requirements.txt
 
-.venv/.installed: requirements.txt
+# One that an upgrade of Python has left without packages, that was copied here, or that something else made, is made
+# again. Only goals that use it pay for the question.
+ifneq ($(filter-out help load engine browser registry-gc clean,$(or $(MAKECMDGOALS),help)),)
+FITS := $(shell .venv/bin/python -B -E -s -c 'import render; print(render.fits(".venv/.installed"))' 2>&1)
+AGAIN := $(if $(filter True,$(FITS)),,again)
+endif
+
+.PHONY: again
+again:
+
+.venv/.installed: requirements.txt $(AGAIN)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; say which with make PYTHON=...")'
+	@if [ -n "$(AGAIN)" ]; then \
+	    if [ -e .venv ]; then echo "making .venv again: it is not complete, or not from this Python and this folder"; fi; \
+	    if [ -L .venv ]; then rm .venv; fi; \
+	    $(PYTHON) -m venv --clear .venv; fi
 	@echo "installing the packages of requirements.txt into .venv"
-	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
-	@touch $@
+	@.venv/bin/python -B -E -s -c 'import render; print(render.identity())' >$@
 
 .venv/.dev: .venv/.installed requirements-dev.txt
 	@echo "installing the packages of requirements-dev.txt into .venv"

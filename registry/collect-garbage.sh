@@ -5,6 +5,10 @@
 # running one would remember layers that are gone and refuse to take them again.
 set -eu
 cd "$(dirname "$0")"
+# What is set for other projects would make Compose read other files, or use another name.
+for name in $(env | sed -n 's/^\(COMPOSE_[A-Za-z0-9_]*\)=.*/\1/p'); do
+    unset "$name"
+done
 
 start() {
     docker compose --progress quiet up --detach --wait

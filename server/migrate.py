@@ -1,7 +1,8 @@
 """Once at each start: waits for PostgreSQL and Redis, then brings the schema up to date.
 
 The wait is here and not in Compose's health checks, whose interval would be added to every start. A login that
-PostgreSQL refuses will be refused for ever: that is said in one line, and ends it.
+PostgreSQL refuses will be refused for ever: that is said in one line, and ends it. What does not answer at all ends it
+too, after a while: otherwise `docker compose up` would wait for it for ever.
 
 Importing Prefect takes as long as PostgreSQL takes to make a new database. So that goes on meanwhile, and the upgrade
 runs in this process and not by `prefect server database upgrade`, which would import it afterwards.
@@ -24,6 +25,8 @@ from prefect.server.database import provide_database_interface
 
 PAUSE_SECONDS = 0.2
 TIMEOUT_SECONDS = 5
+# Compose starts it four times (`restart: on-failure:3`): ten minutes for an initdb on a slow disk.
+WAIT_SECONDS = 150
 # A wrong password or user, and a database that is not there.
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 ADVICE = (
@@ -31,6 +34,7 @@ ADVICE = (
     "docs/operations.md, 'A database password was changed', has the commands to change it there"
 )
 NEWER = "most often a newer Prefect made the database: go back to its PREFECT_VERSION, or restore a backup"
+LOGS = "`docker compose logs postgres redis` in server/ says why"
 
 
 async def log_in() -> None:
@@ -49,6 +53,7 @@ def connect() -> None:
 def wait() -> None:
     """Returns once both accept connections; prints each new reason why they do not."""
     last_reason = ""
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             connect()
@@ -59,6 +64,8 @@ def wait() -> None:
             reason = str(error) or type(error).__name__
         if reason != last_reason:
             print(f"waiting: {reason}", flush=True)
+        if time.monotonic() > deadline:
+            sys.exit(f"waited {WAIT_SECONDS:g} s for PostgreSQL and Redis: {reason}; {LOGS}")
         last_reason = reason
         time.sleep(PAUSE_SECONDS)
 

@@ -1,14 +1,12 @@
-"""Prefect with Redis, which is found again soon after it was away: `python redis_server.py server start ...`.
+"""A lost Redis is found again soon after it is back.
 
 Prefect's readers of events, logs and triggers ask for a lost Redis at growing intervals, at last every minute and more,
 and it has no setting for that (3.9.1: `Consumer.run` in prefect_redis/messaging.py). Here they wait 10 s at most, give
-or take a third. With more than one API process Prefect starts others than this one, and those keep the minute; only the
-live view of the UI depends on them.
+or take a third.
 """
 
 from typing import Any
 
-from prefect.cli import app
 from prefect_redis import messaging  # type: ignore[import-untyped]  # it ships no types
 
 LONGEST_SECONDS = 10.0
@@ -25,8 +23,3 @@ def interval(attempt: int, base: float, longest: float) -> float:
 def ask_often() -> None:
     """In this process, from now on."""
     stock.exponential_backoff_with_jitter = interval
-
-
-if __name__ == "__main__":
-    ask_often()
-    app()

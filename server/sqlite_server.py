@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import lost_slots  # noqa: F401  # it adds itself to the background services, which run in this process
+import web
 from prefect.cli import app
 from prefect.server.database import configurations
 
@@ -19,4 +20,5 @@ CONNECTIONS = 50
 if __name__ == "__main__":
     stock: Any = configurations
     stock.create_async_engine = partial(stock.create_async_engine, pool_size=CONNECTIONS)
+    web.apply()
     app()

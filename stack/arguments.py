@@ -63,6 +63,19 @@ The origin is `set FILE:LINE`, `default`, or `made at render` for a password tha
                                     only these two
 """,
     ),
+    "schedules": Command(
+        (*ANOTHER_SITE, "--days"),
+        "print when each schedule will run",
+        """\
+Prints the runs of each schedule of schedules.yml and of client/deployments/, in its own time zone and in UTC,
+by the code of the site's version of Prefect. Days on which clocks change are marked. Changes nothing.
+Prefect is taken from this environment, or else from the site's image: run `make up` once before.
+
+  python render.py schedules        the next 7 days
+  python render.py schedules --days 400
+                                    both changes of the clocks in a year
+""",
+    ),
     "doctor": Command(
         ANOTHER_SITE,
         "report what this machine lacks for its site; change nothing",
@@ -124,6 +137,16 @@ Needs Python and an engine, but no network and no packages.
 """,
     ),
 }
+MAX_DAYS = 3660
+
+
+def _days(text: str) -> int:
+    """A number of days, or the fault that argparse shows."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text}: write a whole number of days from 1 to {MAX_DAYS}")
+    return int(text)
+
+
 HELP: dict[str, dict[str, Any]] = {
     "KEY": {"nargs": "*", "help": "settings to print (default: all)"},
     "FILE": {"type": Path, "help": "the bundle"},
@@ -131,10 +154,11 @@ HELP: dict[str, dict[str, Any]] = {
     "--output": {"type": Path, "metavar": "FOLDER", "help": "the site's folder (default: the folder of render.py)"},
     "--check": {"action": "store_true", "help": "exit with status 1 if a render would change a file; write nothing"},
     "--diff": {"action": "store_true", "help": "show what a render would change; write nothing"},
+    "--days": {"type": _days, "metavar": "N", "help": f"days to look ahead, 1 to {MAX_DAYS} (default: 7)"},
     "--to": {"type": Path, "metavar": "FILE", "help": "file to write (default: SITE.bundle.tar.gz in this folder)"},
 }
 OF_LOAD = "new folder for the site (default: one in this folder, named like the site)"
-UNSET = {"env": None, "output": None, "to": None, "check": False, "diff": False}
+UNSET = {"env": None, "output": None, "to": None, "days": 7, "check": False, "diff": False}
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -48,6 +48,13 @@ def main(given: list[str] | None = None) -> int:
 
 
 def _load(options: argparse.Namespace) -> "Site":
+    loaded = _loaded(options)
+    for warning in loaded.warnings:
+        print(warning, file=sys.stderr)
+    return loaded
+
+
+def _loaded(options: argparse.Namespace) -> "Site":
     from stack import site
 
     if options.env and not options.output:
@@ -131,6 +138,14 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _schedules(options: argparse.Namespace) -> int:
+    from stack.run import schedule_times
+
+    for line in schedule_times.lines(_loaded(options), options.days):
+        print(line)
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from stack.doctor import doctor  # the engine is asked only here
 
@@ -176,6 +191,7 @@ def _load_bundle(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "render": _render,
     "show": _show,
+    "schedules": _schedules,
     "doctor": _doctor,
     "up": _up,
     "down": _down,

@@ -45,6 +45,12 @@ class Site:
     made: list[str]
     plan: list[File]
     changes: list[Change]
+    schedules: Schedules
+
+    @property
+    def warnings(self) -> list[str]:
+        """What Prefect will do otherwise than schedules.yml says."""
+        return schedules.warnings(self.settings.beside(self.settings.CLIENT_SCHEDULES), self.schedules)
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -78,7 +84,7 @@ def load(env_path: Path, root: Path) -> Site:
     mounted = {*_source_paths(checked), *JOB_IMAGES} if root == REPO else set()
     changes = [*files.compare(root, plan, _stale(root, plan)), *modes.compare(root, plan, mounted)]
     _spare_others(root, plan[0], changes)
-    return Site(root, checked, made, plan, changes)
+    return Site(root, checked, made, plan, changes, schedules_)
 
 
 def write(site: Site) -> None:

@@ -36,6 +36,7 @@ class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefec
     ) -> prefect_worker.DockerWorkerResult:
         """Raises EngineError for what the engine, its proxy or a registry refused, anything else as it comes."""
         configuration.name = unique_name(configuration.name)
+        configuration.env = with_neighbours(configuration.env, os.environ.get("NO_PROXY", ""))
         try:
             return await super().run(flow_run, configuration, task_status)
         except Exception as error:
@@ -43,6 +44,14 @@ class DockerWorker(prefect_worker.DockerWorker):  # type: ignore[misc]  # Prefec
             if explanation is None:
                 raise
             raise EngineError(explanation.status, f"no container of {configuration.image}: {explanation}") from None
+
+
+def with_neighbours(env: dict[str, Any], neighbours: str) -> dict[str, Any]:
+    """The environment of a flow container, in which no proxy is asked for what this worker asks none for. The proxy may
+    come from the job variables, or from an engine that hands its own on, as Podman does."""
+    both = ("NO_PROXY", "no_proxy")
+    listed = ",".join(dict.fromkeys(str(one) for one in (*(env.get(name) for name in both), neighbours) if one))
+    return env | dict.fromkeys(both, "*" if "*" in listed.split(",") else listed) if neighbours else env
 
 
 def unique_name(name: str | None) -> str | None:

@@ -24,6 +24,7 @@ from prefect.utilities.templating import resolve_block_document_references, reso
 from pydantic_core import to_jsonable_python
 
 from registrar import pool as pools
+from registrar import scheduled_ahead
 from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError
 from registrar.moved import new_entrypoint
@@ -209,12 +210,16 @@ def apply(client: SyncPrefectClient, deployment: FlowDeployment, record: Record)
     """Make the deployment and its schedules, or change what differs."""
     name, entry, memory = deployment.name, deployment.entry, record.deployment(deployment.name)
     record.remember_deployment(name, memory)
-    if present := read(client, name):
+    present = read(client, name)
+    ahead = scheduled_ahead.read(client, present.id) if present else []  # before a change, which removes some
+    if present:
         identity, state = present.id, changed(update(client, present, deployment, memory["paused"]))
     else:
         identity, state = make(client, deployment), MADE
     outcomes, ours = Schedules(client, identity, name, memory["schedules"]).bring_to(entry.schedules or [])
     record.remember_deployment(name, {"paused": entry.paused, "schedules": ours})
+    if ahead:
+        outcomes += scheduled_ahead.remove_others(client, name, ahead, client.read_deployment_schedules(identity))
     return [Outcome(KIND, name, state), *outcomes]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from registrar.document import Section, parse
 from registrar.errors import RegistrarError
+from registrar.timing import cron, interval, meaning, rule
+from registrar.timing.errors import MeaningError
 
 Text = Annotated[str, Field(min_length=1)]
 Step = Annotated[dict[str, dict[str, Any] | None], Field(min_length=1, max_length=1)]
@@ -47,10 +50,46 @@ class Schedule(Section):
         if len(kinds) != 1:
             raise ValueError(f"has {' and '.join(kinds) or 'none of them'}; write exactly one of cron, interval, rrule")
         try:
-            self.timing()
+            self._take_meaning()
         except (ValueError, TypeError) as error:
             raise ValueError(f"{kinds[0]}: {first_message(error)}") from None
         return self
+
+    def _take_meaning(self) -> None:
+        """What is meant takes the place of words that Prefect reads otherwise. Prefect's own faults come first."""
+        fault: ValueError | None = None
+        try:
+            self._read()
+        except MeaningError:
+            raise
+        except ValueError as error:
+            fault = error
+        self.timing()
+        if fault:
+            raise fault
+        meant, faults = meaning.of(self.words)
+        if faults:
+            raise ValueError(f"{faults[0][0]}: {faults[0][1]}" if faults[0][0] == "anchor_date" else faults[0][1])
+        for name in ("timezone", "anchor_date", "rrule"):
+            setattr(self, name, meant.get(name))
+
+    def _read(self) -> None:
+        if self.cron is not None:
+            self.cron = cron.read(self.cron)
+        if self.rrule is not None:
+            self.rrule = rule.read(self.rrule)
+        if self.anchor_date is not None:
+            self.anchor_date = interval.read_anchor(self.anchor_date)
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What the code that render shares knows of a schedule."""
+        given = self.model_dump(include={"cron", "rrule", "timezone", "anchor_date", "day_or"}, exclude_none=True)
+        return given | ({"interval": self.interval.total_seconds()} if self.interval else {})
+
+    def warnings(self) -> list[str]:
+        """What Prefect will do otherwise than the schedule says."""
+        return [f"{name}: {text}" for name, text in meaning.warnings(self.words)] if self.active else []
 
     def timing(self) -> Timing:
         """The schedule as Prefect knows it. Raises ValueError where Prefect would refuse it."""
@@ -58,8 +97,15 @@ class Schedule(Section):
         if self.cron is not None:
             return CronSchedule(cron=self.cron, day_or=self.day_or, timezone=self.timezone)
         if self.rrule is not None:
-            return RRuleSchedule(rrule=self.rrule, timezone=self.timezone)
+            return RRuleSchedule(rrule=self._started_rule(self.rrule), timezone=self.timezone)
         return IntervalSchedule(interval=self.interval, **given)  # type: ignore[arg-type]  # _fits
+
+    def _started_rule(self, text: str) -> str:
+        """One with DTSTART starts near today: Prefect does that itself for one without, to have fewer steps to go."""
+        if "DTSTART" not in text.upper():
+            return text
+        now = datetime.now(UTC).astimezone(ZoneInfo(self.timezone or "UTC")).replace(tzinfo=None)
+        return rule.with_recent_start(text, now)
 
 
 def first_message(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -11,8 +12,20 @@ from typing import TypeVar
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from registrar import api, block, bucket, deployment, deployment_file, limit, pool, publish, registration
+from registrar import (
+    api,
+    block,
+    bucket,
+    deployment,
+    deployment_file,
+    limit,
+    pool,
+    publish,
+    registration,
+    result_storage,
+)
 from registrar.deployment import FlowDeployment
+from registrar.deployment_file import Deployment
 from registrar.errors import RegistrarError, raise_all
 from registrar.outcome import Outcome
 from registrar.record import Record
@@ -38,7 +51,16 @@ def load(wanted: Registration) -> list[FlowDeployment]:
     environment = ChainMap(bucket.environment(wanted.push), os.environ)
     read = partial(deployment_file.read, environment=environment)
     entries = gather(read, [path for name in wanted.deployments for path in paths(name)])
+    for line in (line for file in entries for entry in file for line in warnings(entry)):
+        print(line, file=sys.stderr)
     return gather(deployment.load, [entry for file in entries for entry in file])
+
+
+def warnings(entry: Deployment) -> Iterator[str]:
+    """A line for each schedule that Prefect will run otherwise than it says."""
+    for number, schedule in enumerate(entry.schedules or []):
+        for text in schedule.warnings():
+            yield f"warning: deployment {entry.name}: schedules[{number}].{text}"
 
 
 def paths(name: str) -> list[Path]:
@@ -73,6 +95,7 @@ def faults_here(wanted: Registration, deployments: list[FlowDeployment]) -> Iter
         yield from fault_lines(pool.template, wanted_pool)
     for wanted_block in wanted.blocks:
         yield from block.check(wanted_block, wanted.blocks)
+    yield from result_storage.check(wanted)
     for wanted_deployment in deployments:
         yield from deployment.check(wanted_deployment)
 
@@ -123,6 +146,8 @@ def apply(client: SyncPrefectClient, wanted: Registration, deployments: list[Flo
         yield publish.apply(wanted.publish)
     for block_item in wanted.blocks:  # pools and deployments may refer to them
         yield block.apply(client, block_item)
+    if wanted.result_storage:
+        yield result_storage.apply(client, wanted.result_storage)
     if wanted.push:  # before the deployments, whose runs begin by pulling it
         yield bucket.apply(wanted.push)
     for item in wanted.pools:

@@ -64,7 +64,8 @@ class Block(Section):
 
 
 class Registration(Section):
-    """The whole file. `owner` tells the things of one file from those of another on the same server."""
+    """The whole file. `owner` tells the things of one file from those of another on the same server. `result_storage`
+    is TYPE/NAME of one of the blocks, the server's default for results; without it the default stays as it is."""
 
     owner: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")] = "site"
     publish: Publish | None = None
@@ -72,6 +73,7 @@ class Registration(Section):
     pools: list[Pool] = Field(default_factory=list)
     concurrency_limits: list[Limit] = Field(default_factory=list)
     blocks: list[Block] = Field(default_factory=list)
+    result_storage: Name | None = None
     deployments: list[Name] = Field(default_factory=list)
 
 

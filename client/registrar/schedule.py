@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -13,6 +15,7 @@ from prefect.client.schemas.schedules import SCHEDULE_TYPES, IntervalSchedule, R
 
 from registrar.deployment_file import Schedule, Timing
 from registrar.outcome import LEFT, MADE, REMOVED, Outcome, changed, differences
+from registrar.timing import rule
 
 KIND = "schedule"
 
@@ -93,12 +96,12 @@ def anchored(schedule: Schedule, present: SCHEDULE_TYPES) -> Timing:
     timing = schedule.timing()
     if isinstance(timing, IntervalSchedule) and isinstance(present, IntervalSchedule) and not schedule.anchor_date:
         return timing.model_copy(update={"anchor_date": present.anchor_date})
-    if isinstance(timing, RRuleSchedule) and isinstance(present, RRuleSchedule) and with_start(timing, present):
+    if isinstance(timing, RRuleSchedule) and isinstance(present, RRuleSchedule) and has_times(present, timing):
         return present
     return timing
 
 
-def with_start(timing: RRuleSchedule, present: RRuleSchedule) -> bool:
-    """Whether the server's rule is this one with the line DTSTART, which Prefect adds where there is none."""
-    start, _, rule = present.rrule.partition("\n")
-    return start.startswith("DTSTART:") and (rule, present.timezone) == (timing.rrule, timing.timezone)
+def has_times(present: RRuleSchedule, timing: RRuleSchedule) -> bool:
+    """Whether the server's rule, to which Prefect adds a line DTSTART where there is none, has these times."""
+    now = datetime.now(UTC).astimezone(ZoneInfo(timing.timezone or "UTC")).replace(tzinfo=None)
+    return present.timezone == timing.timezone and rule.same(timing.rrule, present.rrule, now)

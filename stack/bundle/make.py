@@ -34,7 +34,7 @@ def bundle(site: Site, to: Path | None) -> None:
 
 
 def _refuse(site: Site, target: Path, name: str) -> None:
-    if engine.choose(site.root) != CONTAINERS:
+    if engine.choose(site.root, site.settings.SITE_RUNS_AS) != CONTAINERS:
         raise SiteError(
             f"only a site in containers has a bundle, and {site.settings.SITE} runs as processes; start an engine with "
             f"`make engine`, and remove {site.root / engine.RECORD} if it is there"

@@ -1,30 +1,25 @@
 """One schedule of schedules.yml: when a deployment runs by itself, and with which parameters.
 
-It is checked as Prefect's server will check it, so that what is rendered can be registered. The packages that this
-takes are slow to import: each is imported where a schedule needs it.
+It is checked as Prefect's server will check it, so that what is rendered can be registered, by the code that checks
+deployment files at registration: `registrar.timing`, in client/, which `render.py` puts on the path.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
+
+from registrar.timing import cron, interval, meaning, rule, zone
+from registrar.timing.errors import MeaningError
 
 from stack.core.nearest import advice
 
 KINDS = ("cron", "interval", "rrule")
 GOES_WITH = {"day_or": "cron", "anchor_date": "interval"}
-MAX_RRULE = 6500  # characters; prefect._internal.schemas.validators.MAX_RRULE_LENGTH
 MAX_INTERVAL = timedelta(days=36525).total_seconds()
 MAX_SHOWN = 100  # characters; a fault is one line and does not repeat a longer value
-SECONDS_AND_YEAR = 7  # fields of a cron expression that has both
-PREFECTS_START = datetime(2020, 1, 1)  # of a rule without DTSTART; prefect.server.schemas.schedules
-MAX_STEPS = 300_000
-EPOCH, YEARS = datetime(1970, 1, 1), 130  # start of the search for a first time, and the years that cron knows
-
-_RRULE_INTERVAL = re.compile(r"INTERVAL=([+-]?[0-9]+)", re.IGNORECASE)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}($|[T ](?!24))")
 
 
 @dataclass(frozen=True)
@@ -47,9 +42,21 @@ def examine(entry: object) -> tuple[dict[str, Any], list[str]]:
     for name in (name for name in FIELDS if name in entry):
         try:
             read[name] = FIELDS[name].read(entry[name])
+        except MeaningError as error:
+            faults.append(f".{name}: {_shown(entry[name])}{error}")
         except ValueError as error:
             faults.append(f".{name}: {_shown(entry[name])}{error}; write for example {FIELDS[name].example}")
-    return _for_deployment_file(read), faults
+    if faults:
+        return _for_deployment_file(read), faults
+    meant, wrong = meaning.of(read)
+    return _for_deployment_file(meant), [f".{name}: {_shown(entry.get(name))}{text}" for name, text in wrong]
+
+
+def warnings(read: dict[str, Any]) -> list[str]:
+    """What a schedule without faults, as `examine` gives it, will do otherwise than it says."""
+    if read.get("active") is False:
+        return []
+    return [f".{name}: {_shown(read[name])}{text}" for name, text in meaning.warnings(read)]
 
 
 def _of_keys(entry: dict[Any, Any]) -> Iterator[str]:
@@ -84,21 +91,7 @@ def _text(value: object, rule: str) -> str:
 
 
 def _cron(value: object) -> str:
-    rule = "a cron expression is minute, hour, day of month, month, day of week, and optionally seconds"
-    text = _text(value, rule)
-    from croniter import CroniterBadDateError, croniter
-
-    if not croniter.is_valid(text):
-        raise ValueError(rule)
-    if any(part.lower() in ("r", "h") for part in text.split()):
-        raise ValueError("Prefect does not support random (R) or hashed (H) times")
-    # A seventh field is the year, which may be over: then Prefect fails each time it looks for the next run.
-    has_year = len(text.split()) >= SECONDS_AND_YEAR
-    try:
-        croniter(text, datetime.now() if has_year else EPOCH, max_years_between_matches=YEARS).get_next()
-    except CroniterBadDateError:
-        raise ValueError("its year is over" if has_year else "this day never comes") from None
-    return text
+    return cron.read(_text(value, cron.RULE))
 
 
 def _interval(value: object) -> int | float:
@@ -125,74 +118,21 @@ def _seconds(value: object) -> float | None:
 
 
 def _rrule(value: object) -> str:
-    rule = "this is not a recurrence rule of iCalendar (RFC 5545)"
-    text = _text(value, rule)
-    if len(text) > MAX_RRULE:
-        raise ValueError(f"Prefect allows at most {MAX_RRULE} characters, this has {len(text)}")
-    if any(int(number) < 1 for number in _RRULE_INTERVAL.findall(text)):
-        raise ValueError("INTERVAL must be 1 or more: Prefect would search for the next time for ever")
-    from dateutil.rrule import rrulestr
-
-    try:
-        # As Prefect does before each run: from a time without a zone, which it gives the schedule's zone afterwards.
-        read = rrulestr(text, dtstart=PREFECTS_START)
-    except (ValueError, TypeError, AttributeError, LookupError) as error:  # all of which it raises on bad text
-        if str(error).startswith("RRULE UNTIL"):
-            reason = "UNTIL is in the schedule's time zone, without Z; with DTSTART, both or neither end in Z"
-            raise ValueError(reason) from None
-        known = str(error).startswith("invalid '")  # names the part; its other messages are for programmers
-        raise ValueError(f"{rule}: {error}" if known else rule) from None
-    if any(_steps(each) > MAX_STEPS for each in getattr(read, "_rrule", [read])):
-        raise ValueError(
-            "Prefect goes through all times since DTSTART (or 2020-01-01), and these are too many: use interval"
-        )
-    return text
-
-
-def _steps(rule: Any) -> float:
-    """How many times Prefect's scheduler steps through before it reaches today: a million block all services for ten
-    seconds, each time it looks for new runs. If hours are given, it skips single steps."""
-    seconds = {"SECONDLY": 1, "MINUTELY": 60}.get(_frequency(rule), 0)
-    if not seconds or (seconds > 1 and rule._original_rule.get("byhour")):
-        return 0
-    since: timedelta = datetime.now() - rule._dtstart.replace(tzinfo=None)
-    return since.total_seconds() / (seconds * int(rule._interval))
-
-
-def _frequency(rule: Any) -> str:
-    from dateutil.rrule import FREQNAMES
-
-    return str(FREQNAMES[rule._freq])
+    return rule.read(_text(value, rule.RULE))
 
 
 def _timezone(value: object) -> str:
     name = _text(value, "this is not a time zone")
-    known = _timezones()
+    known = zone.names()
     if name in known:
         return name
     # The short names are left out: EST in place of CEST would be six hours late.
-    close = advice(name, [zone for zone in known if "/" in zone], otherwise="")
+    close = advice(name, [each for each in known if "/" in each], otherwise="")
     raise ValueError("there is no such time zone" + (f", {close}" if close else ""))
 
 
-def _timezones() -> list[str]:
-    """The names of the IANA database; not those of this machine, on which the schedule may never run."""
-    from importlib.resources import files
-
-    names = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
-    return [name for name in names if name != "Factory"]  # the zone of a machine that is not set up yet
-
-
 def _anchor_date(value: object) -> str:
-    rule = "a date and time is written in ISO 8601, such as 2026-01-01T06:00:00"
-    text = _text(value, rule)
-    if not _DATE.match(text):  # Python reads 20260101 as a date, and Prefect as seconds since 1970
-        raise ValueError(rule)
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(rule) from None
-    return text
+    return interval.read_anchor(_text(value, interval.RULE))
 
 
 def _parameters(value: object) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def load(path: Path, deployments: Collection[str]) -> Schedules:
     """
     read: Schedules = {}
     faults: list[str] = []
-    for name, entries in _content(path).items():
+    for name, entries in content(path).items():
         read[name], wrong = _examine(name, entries)
         faults += [f"{path.name}: {fault}" for fault in (*_of_name(name, deployments), *wrong)]
     if faults:
@@ -37,7 +37,17 @@ def load(path: Path, deployments: Collection[str]) -> Schedules:
     return read
 
 
-def _content(path: Path) -> dict[str, Any]:
+def warnings(path: Path, read: Schedules) -> list[str]:
+    """A line for each schedule that Prefect will run at another time than it says, or never."""
+    return [
+        f"warning: {path.name}: {name}[{n}]{warning}"
+        for name, entries in read.items()
+        for n, entry in enumerate(entries)
+        for warning in schedule.warnings(entry)
+    ]
+
+
+def content(path: Path) -> dict[str, Any]:
     """The mapping that the file is; empty for a file of comments."""
     content = strictyaml.read(path.name, textfile.read(path, KIND, WAY))
     if content is not None and not (isinstance(content, dict) and all(isinstance(name, str) for name in content)):

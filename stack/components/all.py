@@ -1,5 +1,7 @@
 """The list of a site's components, and what follows from it."""
 
+from urllib.parse import urlsplit
+
 from stack.components.agent import AGENT
 from stack.components.client import CLIENT
 from stack.components.component import Component, Part
@@ -35,6 +37,8 @@ PARTS: tuple[Part, ...] = (SITE, LIMITS, *ALL, KUBERNETES)
 WORKERS: tuple[Component, ...] = tuple(component for component in ALL if component.runs_flows)
 # The components among them that create a container for each run.
 CONTAINER_WORKERS: tuple[Component, ...] = tuple(component for component in WORKERS if component.docker_workers)
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 SETTINGS = Catalogue(section for each in PARTS for section in each.sections)
 KEYS = SETTINGS.keys
@@ -72,6 +76,14 @@ def running_docker_workers(settings: Settings) -> list[DockerWorkers]:
 def deployment_files(settings: Settings) -> list[str]:
     """The files that the registrar registers, in addition to the user's."""
     return ["prefect.yaml", *(f"prefect-{each.kind}.yaml" for each in running_docker_workers(settings))]
+
+
+def no_proxy(settings: Settings) -> str:
+    """The hosts that nothing of the site asks through a proxy, in the format of NO_PROXY: this machine, the site's
+    services by both their names, and the site's API and registry wherever they are."""
+    services = sorted({name for component in ALL for name in component.services})
+    hosts = [urlsplit(settings.PREFECT_API_URL).hostname or "", settings.REGISTRY_HOST]
+    return ",".join(dict.fromkeys(filter(None, (*LOOPBACK, f".{settings.SITE}", *services, *hosts))))
 
 
 def _first(order: tuple[Component, ...], settings: Settings) -> str:

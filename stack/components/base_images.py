@@ -127,9 +127,11 @@ BASES: Mapping[str, Base] = {
     "storage": Base(
         key="BASE_IMAGE_STORAGE",
         product="seaweedfs",
-        wanted="SeaweedFS 3 or later",
+        wanted="SeaweedFS 4.48 or later",  # earlier ones lack some of the options in images/storage
         asks="weed version",
-        least=(3,),
+        least=(4, 48),
+        # The package is of this kind; others cannot read its data.
+        tests=(("weed version | grep 8000GB", "data format of a tag that ends in _large_disk"),),
     ),
 }
 

@@ -239,6 +239,7 @@ def _process_environment(workers: ProcessWorkers, settings: Settings) -> dict[st
         "SECRETS_DIR": "%(here)s/.site/secrets",
         "PREFECT_HOME": "%(here)s/.site/processes/home",
         "PREFECT_API_URL": supervisord_value(server.process_api_url(settings)),
+        "PREFECT_UI_URL": supervisord_value(server.browser_url(settings)),
         "PREFECT_WORKER_QUERY_SECONDS": str(settings.AGENT_QUERY_SECONDS),
         "PREFECT_WORKER_HEARTBEAT_SECONDS": str(heartbeats.WORKER_SECONDS),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(heartbeats.RUN_SECONDS),

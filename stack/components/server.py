@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from stack.components.component import LOGIN, PASSWORD, Component, Data, Secrets
 from stack.core import url
@@ -79,7 +80,8 @@ class ServerSettings(Section):
     )
     SERVER_UI_API_URL: values.BrowserUrl = setting(
         "",
-        "URL of the API as browsers reach it, for example behind your own proxy. Empty: the host and port above.",
+        "URL of the API as browsers reach it, for example behind your own proxy: the UI's URL and /api, also below a "
+        "path such as https://host/prefect/api. Links in logs begin with the UI's. Empty: the host and port above.",
         "https://prefect.example.org/api",
         optional=True,
     )
@@ -154,7 +156,19 @@ def api_url_direct(settings: Settings) -> str:
 def ui_url(settings: Settings) -> str:
     """The UI of this machine's server, without a proxy in front of it."""
     host = "localhost" if url.is_default_loopback(settings.SERVER_BIND) else settings.SERVER_BIND
-    return url.http(host, settings.SERVER_PORT)
+    base = ui_base(settings)
+    return url.http(host, settings.SERVER_PORT, f"{base}/" if base else "")
+
+
+def ui_base(settings: Settings) -> str:
+    """The path below which the UI is served, without a slash at its end; empty for the whole host."""
+    return urlsplit(settings.SERVER_UI_API_URL).path.removesuffix("/api").rstrip("/")
+
+
+def browser_url(settings: Settings) -> str:
+    """The UI as people open it, without a slash at its end: what links in logs and notifications begin with."""
+    api = settings.SERVER_UI_API_URL or settings.PREFECT_API_URL
+    return api.removesuffix("/api").rstrip("/") if api else ui_url(settings)
 
 
 def full_name(settings: Settings) -> str:
@@ -177,8 +191,11 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": "%(here)s/.site/processes/ui",
         "PREFECT_SERVER_UI_API_URL": supervisord_value(ui_api_url(settings)),
+        "PREFECT_UI_URL": supervisord_value(browser_url(settings)),
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": vacuum(settings),
     }
+    if ui_base(settings):
+        environment["PREFECT_SERVER_UI_SERVE_BASE"] = supervisord_value(f"{ui_base(settings)}/")
     if settings.SERVER_RETENTION_DAYS:
         environment["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"] = str(retention_seconds(settings))
     return environment
@@ -371,7 +388,9 @@ SERVER = Component(
         "server/redis_server.py",
         "server/services_health.py",
         "server/sqlite_server.py",
+        "server/start_server.py",
         "server/start_services.py",
+        "server/web",
     ),
     published="SERVER",
     services=frozenset({"server", "services", "recovery", "postgres", "redis", "migrate"}),
@@ -395,6 +414,8 @@ SERVER = Component(
         process_api_url,
         process_environment,
         ui_api_url,
+        ui_base,
+        browser_url,
         login_required,
         has_postgres,
         pool_connections,

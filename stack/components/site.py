@@ -34,6 +34,12 @@ def section(known: tuple[str, ...]) -> type[Section]:
             f"The components that this machine runs, separated by spaces: {' '.join(known)}, or all.",
             "server agent client",
         )
+        SITE_RUNS_AS: Annotated[str, values.one_of("auto", "containers", "processes")] = setting(
+            "auto",
+            "containers, processes, or auto: containers; processes only on a machine without a Docker engine. "
+            "After the first start it cannot change.",
+            "processes",
+        )
         PREFECT_VERSION: values.PrefectVersion = setting(
             "3.9.1",
             "Prefect version of server, workers, client and jobs; must be the one in the lock file.",
@@ -79,9 +85,9 @@ def section(known: tuple[str, ...]) -> type[Section]:
             "mirror.example.org/registry:2.8.3",
         )
         BASE_IMAGE_STORAGE: values.Image = setting(
-            "chrislusf/seaweedfs:4.22",
-            "Image of the S3 server if base images are pulled.",
-            "mirror.example.org/chrislusf/seaweedfs:4.22",
+            "chrislusf/seaweedfs:4.48_large_disk",
+            "Image of the S3 server if base images are pulled; a tag that ends in _large_disk.",
+            "mirror.example.org/chrislusf/seaweedfs:4.48_large_disk",
         )
         EXTRA_CA_BUNDLE: values.FilePath = setting(
             "",
@@ -137,5 +143,12 @@ def home(_: Settings) -> str:
     return HOME
 
 
+def no_proxy_at_all(_: Settings) -> dict[str, str]:
+    """The environment of a container that asks no host outside. Docker's client gives the proxy of the user's
+    configuration to every container; what sets these variables itself, if only to nothing, keeps them."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return dict.fromkeys([*names, *map(str.lower, names)], "")
+
+
 def part(known: tuple[str, ...]) -> Part:
-    return Part("site", sections=(section(known),), rules=RULES, seen=(labels, home))
+    return Part("site", sections=(section(known),), rules=RULES, seen=(labels, home, no_proxy_at_all))

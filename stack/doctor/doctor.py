@@ -13,6 +13,9 @@ from stack.core.errors import SiteError
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
 from stack.images import flow_images
+from stack.run import strays
+from stack.run.engine import AUTO, PROCESSES, RECORD, is_absent
+from stack.run.engine import advice as engine_advice
 from stack.run.machine import ThisMachine
 from stack.settings.settings import Settings
 from stack.site import Site
@@ -38,7 +41,8 @@ def run(site: Site) -> int:
 def findings(site: Site, machine: Machine) -> Iterator[Finding]:
     """Of the machine, then of each component. An engine that stops answering is one of them."""
     checks = (
-        engine(machine),
+        engine(site.settings, machine),
+        projects(site, machine),
         ports(site, machine),
         disk(site, machine),
         memory(machine),
@@ -52,23 +56,38 @@ def findings(site: Site, machine: Machine) -> Iterator[Finding]:
             yield from (Finding(FAIL, fault) for fault in error.faults)
 
 
-def engine(machine: Machine) -> Iterator[Finding]:
+def engine(settings: Settings, machine: Machine) -> Iterator[Finding]:
     fault = machine.engine_fault
     if fault is None:
         yield Finding(OK, f"Docker engine {_output(machine, 'version', '--format', '{{.Server.Version}}')}")
         yield _compose_version(machine)
-    elif "permission denied" in fault:
-        yield Finding(
-            FAIL,
-            "this user may not use the Docker socket",
-            "add the user to the group that owns the socket and log in again",
-        )
-    else:
+        if settings.SITE_RUNS_AS == AUTO and machine.read(str(RECORD)) == f"{PROCESSES}\n".encode():
+            yield Finding(
+                NOTE,
+                "this site runs as processes, as at its first start, although this engine answers",
+                f"`make down`, remove {RECORD}, and `make up` begin an empty site in containers",
+            )
+    elif settings.SITE_RUNS_AS == PROCESSES:
+        yield Finding(NOTE, f"no containers: {fault}; SITE_RUNS_AS asks for none")
+    elif settings.SITE_RUNS_AS == AUTO and is_absent(fault):
         yield Finding(
             NOTE,
             f"no containers: {fault}",
             "`make engine` installs an engine; without one, the site runs as processes",
         )
+    else:
+        yield Finding(FAIL, fault, engine_advice(fault))
+
+
+def projects(site: Site, machine: Machine) -> Iterator[Finding]:
+    """What makes the user's own `docker compose` something else than the commands of the pages."""
+    if machine.engine_fault is not None:
+        return
+    if names := " ".join(strays.misleading()):
+        what = f"set in this shell: {names}; `make` ignores that, but your own `docker compose` follows it"
+        yield Finding(NOTE, what, f"`unset {names}`")
+    for what, advice in strays.faults(site.settings.SITE, machine):
+        yield Finding(FAIL, what, advice)
 
 
 def _compose_version(machine: Machine) -> Finding:

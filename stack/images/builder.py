@@ -1,7 +1,6 @@
 """Makes the images that an engine lacks."""
 
 import fcntl
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stack.core.errors import SiteError
-from stack.images import base, debian, engine
+from stack.images import base, debian, engine, proxies
 from stack.images.context import Context, context
 from stack.images.recipe import DEBIAN, Recipe
 from stack.images.secrets import secrets
@@ -19,8 +18,6 @@ TAIL_LINES = 5
 
 _STEP = re.compile(r"^#\d+ \[(\S+ +\d+/\d+)\] RUN ")
 _ERROR = re.compile(r"^(#\d+) ERROR: (.+)$")
-# BuildKit has these arguments built in and keeps them out of image, history and cache.
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Builder:
@@ -94,7 +91,7 @@ class Builder:
         """On the host's network: builds can then use a proxy or a name server that only this machine reaches."""
         arguments = [f"WAY={self.way}", *([f"BASE_IMAGE={recipe.base}"] if recipe.base else [])]
         arguments += [f"{parent.name.upper().replace('-', '_')}_IMAGE={parent.reference}" for parent in recipe.parents]
-        arguments += [name for name in _PROXIES if name in os.environ]
+        arguments += proxies.arguments()
         return [
             *("docker", "build", "--progress=plain", "--network=host"),
             *(f"--target={self.way}", f"--tag={recipe.reference}"),

@@ -19,6 +19,7 @@ OF_ALL = (
     components.volumes_owner,
     components.running_docker_workers,
     components.deployment_files,
+    components.no_proxy,
 )
 
 

@@ -4,7 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
-from stack.components.server import SERVER, api_url_here
+from stack.components.server import SERVER, api_url_here, browser_url
 from stack.core.files import PRIVATE, PROFILE_FOLDER, File
 from stack.settings.settings import Settings
 
@@ -44,7 +44,8 @@ def _settings(site: Settings) -> dict[str, str]:
     url = api_url_here(site)
     login = {"PREFECT_API_AUTH_STRING": site.PREFECT_API_AUTH_STRING} if site.SERVER_AUTH else {}
     authority = {"PREFECT_API_SSL_CERT_FILE": site.EXTRA_CA_BUNDLE} if url.startswith("https:") else {}
-    return {"PREFECT_API_URL": url} | {name: value for name, value in (login | authority).items() if value}
+    urls = {"PREFECT_API_URL": url, "PREFECT_UI_URL": browser_url(site)}
+    return urls | {name: value for name, value in (login | authority).items() if value}
 
 
 def _toml(text: str) -> str:

@@ -7,6 +7,8 @@ import urllib.request
 from stack.core.machine import Response
 
 SECONDS = 5
+# A proxy of the user's environment reaches what is outside, and not what listens on this machine or beside it.
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(url: str, login: str = "") -> Response | None:
@@ -15,7 +17,7 @@ def get(url: str, login: str = "") -> Response | None:
     if login:
         request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as response:
+        with DIRECTLY.open(request, timeout=SECONDS) as response:
             body = response.read().decode("utf-8", "replace")
             return Response(response.status, body, response.headers.get("Date", ""))
     except urllib.error.HTTPError as error:

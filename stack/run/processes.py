@@ -10,8 +10,9 @@ from pathlib import Path
 
 from stack.components import agent
 from stack.components.agent import AGENT
+from stack.components.all import no_proxy
 from stack.components.client import CLIENT, SAMPLES
-from stack.components.server import SERVER, process_api_url
+from stack.components.server import SERVER, browser_url, process_api_url
 from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
 from stack.core.repo import REPO
@@ -23,6 +24,8 @@ CONFIG = "supervisord.conf"
 STATE = Path(".site") / "processes"
 LOCKS = ("images/prefect/requirements.txt", "images/flows/requirements.txt")
 START_SECONDS = 300  # a busy machine takes minutes to start the API
+SAY_SECONDS = 15
+LOG_LINES = 15
 # A Unix socket's path has at most 107 bytes on Linux (unix(7): sun_path, less its final zero).
 SOCKET_PATH_BYTES = 107
 
@@ -41,10 +44,12 @@ def up(site: Site) -> None:
     (site.root / STATE / "storage").mkdir(parents=True, exist_ok=True)
     if _control(site, "update").returncode != 0:
         _start(site)
-    _wait(site, "the API", f"{_api_url(site)}/health")
+    _wait(site, "the API", f"{_api_url(site)}/health", "server.log")
     for workers in agent.here(site.settings):
         for port in workers.ports:
-            _wait(site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health")
+            _wait(
+                site, f"the worker on port {port}", f"http://127.0.0.1:{port}/health", f"{workers.service}_{port}.log"
+            )
     if CLIENT in site.components:
         _register(site)
 
@@ -77,7 +82,7 @@ def _install_packages() -> None:
     print("installing Prefect and the flows' packages into .venv (about a minute)", flush=True)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     requirements = [argument for lock in LOCKS for argument in ("--requirement", str(REPO / lock))]
-    if subprocess.run([*install, *requirements], check=False).returncode != 0:
+    if subprocess.run([*install, *requirements], env=_environment(), check=False).returncode != 0:
         raise SiteError(
             "pip could not install the packages; its message is above; correct the cause and run `make up` again"
         )
@@ -87,7 +92,7 @@ def _install_packages() -> None:
 def _start(site: Site) -> None:
     print("starting the processes", flush=True)
     command = [_tool("supervisord"), "--configuration", str(site.root / CONFIG)]
-    result = subprocess.run(command, env=_environment(site), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SiteError(f"supervisord did not start: {' '.join((result.stderr or result.stdout).split())}")
 
@@ -95,7 +100,7 @@ def _start(site: Site) -> None:
 def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
     """supervisorctl; a status of `update` other than 0 means that no supervisord answers."""
     command = [_tool("supervisorctl"), "--configuration", str(site.root / CONFIG), *action]
-    result = subprocess.run(command, env=_environment(site), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if "refused connection" in result.stdout or "no such file" in result.stdout:
         return subprocess.CompletedProcess(command, 1, result.stdout, result.stderr)
     return result
@@ -104,12 +109,14 @@ def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
 def _register(site: Site) -> None:
     """Runs the registrar and the samples, as the client container would."""
     samples = [sample for component, sample in site.samples.items() if component in COMPONENTS]
-    environment = _environment(site) | {
+    environment = _environment() | {
         "PREFECT_API_URL": _api_url(site),
+        "PREFECT_UI_URL": browser_url(site.settings),
         "PREFECT_HOME": str(site.root / STATE / "home"),
         "SITE_HOME": str(site.root / STATE / "storage"),
         "SECRETS_DIR": str(site.root / CLIENT.folder / SECRET_FOLDER),
         "PYTHONPATH": str(REPO / "client"),
+        "SITE_NO_PROXY": no_proxy(site.settings),
         SAMPLES: " ".join(samples),
     }
     wrapper = str(REPO / "images" / "prefect" / "with-secrets")
@@ -119,9 +126,11 @@ def _register(site: Site) -> None:
         raise SiteError(f"client: registration or a sample run failed; the logs are in {site.root / STATE}")
 
 
-def _environment(site: Site) -> dict[str, str]:
-    """This environment without the user's own settings of Prefect, and with the site's programs first in PATH."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+def _environment() -> dict[str, str]:
+    """This environment without the user's own settings of Prefect and Python, and with the site's programs first in
+    PATH."""
+    apart = ("PREFECT_", "PYTHON", "VIRTUAL_ENV")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(apart)}
     return inherited | {"PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
@@ -133,10 +142,28 @@ def _api_url(site: Site) -> str:
     return process_api_url(site.settings)
 
 
-def _wait(site: Site, what: str, url: str) -> None:
-    if not _eventually(lambda: _answers(url), START_SECONDS):
-        raise SiteError(f"{what} did not answer within {START_SECONDS} s; the logs are in {site.root / STATE}")
+def _wait(site: Site, what: str, url: str, log: str) -> None:
+    """Waits for an answer, and says so meanwhile; `log` is that of the process which should answer."""
+    began = said = time.monotonic()
+
+    def answers() -> bool:
+        nonlocal said
+        if (now := time.monotonic()) - said >= SAY_SECONDS:
+            said = now
+            print(f"after {now - began:.0f} s, waiting for {what}", flush=True)
+        return _answers(url)
+
+    if not _eventually(answers, START_SECONDS):
+        last_words = "\n".join(_end(site.root / STATE / log))
+        fault = f"{what} did not answer within {START_SECONDS} s; the logs are in {site.root / STATE}"
+        raise SiteError(*filter(None, (last_words, fault)))
     print(f"{what} answers", flush=True)
+
+
+def _end(log: Path) -> list[str]:
+    if not log.exists():
+        return []
+    return [f"{log.name}  | {line}" for line in log.read_text(errors="replace").splitlines()[-LOG_LINES:]]
 
 
 def _eventually(condition: Callable[[], bool], seconds: float) -> bool:

@@ -17,11 +17,10 @@ from stack.components.client import CLIENT
 from stack.components.component import Component
 from stack.core.docker import docker
 from stack.run import compose
+from stack.run.waiting import RESTARTED
 from stack.site import Site
 
 RECORDS = Path(".site") / "settled"
-# Compose starts a container that has ended under such a policy; one under another has done its work.
-RESTARTED = ("always", "unless-stopped")
 
 Container = dict[str, Any]  # as `docker inspect` prints it
 

@@ -14,15 +14,18 @@ from stack.images import names as images
 from stack.images.named import named
 from stack.images.site_images import bases
 from stack.render import profile
-from stack.run import compose, data, engine, nested, processes, push, settled, trust
+from stack.run import compose, data, engine, nested, processes, push, settled, strays, trust
 from stack.run.engine import CONTAINERS
+from stack.run.machine import ThisMachine
 from stack.site import Site
 
 
 def up(site: Site) -> int:
-    kind = engine.choose(site.root)
-    print(f"site {site.settings.SITE} runs in {engine.DESCRIPTION[kind]}")
+    kind = engine.choose(site.root, site.settings.SITE_RUNS_AS)
+    print(f"site {site.settings.SITE} runs in {engine.description(site.root, kind, site.settings.SITE_RUNS_AS)}")
     prepare, start = (make_images, _up_containers) if kind == CONTAINERS else (processes.prepare, processes.up)
+    if kind == CONTAINERS:
+        _refuse_strays(site)
     prepare(site)
     # Before the first start: one that fails half-way has its data on this kind already.
     engine.record(site.root, kind)
@@ -33,16 +36,23 @@ def up(site: Site) -> int:
 
 def down(site: Site) -> int:
     """Stops everything of the site that runs here, even components that COMPONENTS no longer names; keeps data."""
-    if engine.choose(site.root) == CONTAINERS:
+    if engine.choose(site.root, site.settings.SITE_RUNS_AS) == CONTAINERS:
         for component in reversed(ALL):
             compose.down(component, site.settings.SITE)
             if component == WORKERS[0]:
                 # No worker is left to watch them, and a container keeps the site's network from being removed.
                 compose.remove_flow_containers(site.settings.SITE)
+        _refuse_strays(site)
     else:
         processes.down(site)
     print(f"site {site.settings.SITE} is down; its data is kept, `make up` brings it back")
     return 0
+
+
+def _refuse_strays(site: Site) -> None:
+    with ThisMachine(site.root) as machine:
+        if found := strays.faults(site.settings.SITE, machine):
+            raise SiteError(*(f"{what}; {advice}" for what, advice in found))
 
 
 def _up_containers(site: Site) -> None:

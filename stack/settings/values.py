@@ -19,6 +19,9 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 # RFC 1123; the last part is not all digits, so that a mistyped address (10.0.0.256) is not taken for a name.
 _HOST = re.compile(r"(?=.{1,253}$)(?!(.*\.)?[0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")  # RFC 3986
+_SERVED = ("/api", "/docs", "/redoc")  # paths that a server has already
+# Prefect writes it into its UI's files, and takes /v2 at its end for its own.
+_UI_PATH = re.compile(rf"(?!({'|'.join(_SERVED)})(/|$))(?!(.*/)v2$)(/(?!\.)[A-Za-z0-9._~$+=@-]+)*")
 _REGISTRY_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
@@ -157,8 +160,14 @@ def _browser_url(value: str) -> str:
     address = _address(host)
     if address is not None and address.is_unspecified:
         raise ValueError(f"browsers cannot open {host}; write the name or address at which people open the UI")
-    if not urlsplit(value).path.rstrip("/").endswith("/api"):
+    path = urlsplit(value).path.rstrip("/")
+    if not path.endswith("/api"):
         raise ValueError("the URL of a Prefect API ends in /api")
+    if not _UI_PATH.fullmatch(path.removesuffix("/api")):
+        raise ValueError(
+            "the UI cannot be served below this path: it has letters, digits and . _ ~ $ + = @ - between single "
+            f"slashes, begins with none of {' '.join(_SERVED)}, and does not end in /v2"
+        )
     return value.rstrip("/")
 
 

@@ -67,7 +67,7 @@ ODD = (
     {"SERVER_RETENTION_DAYS": "0", "SERVER_DATABASE": "sqlite"},
     {"KUBERNETES_VALUES": "true", "COMPONENTS": "all"},
     {"KUBERNETES_VALUES": "true", "SERVER_DATABASE": "sqlite", "SERVER_AUTH": "false"},
-    {"SERVER_UI_API_URL": "https://prefect.example.org/a$b%20c/api"},
+    {"SERVER_UI_API_URL": "https://prefect.example.org/a$b+c/api"},
     {"SERVER_DATABASE_NAME": "null", "SERVER_DATABASE_USER": "yes"},
     {"AGENT_POOL": "1.0", "AGENT_IMAGE": "1:30"},
     {"AGENT_REPLICAS": "50", "AGENT_LIMIT": "100", "AGENT_HEALTH_PORT": "9000", "AGENT_STOP_SECONDS": "86400"},

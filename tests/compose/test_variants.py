@@ -341,7 +341,9 @@ def test_what_is_built_is_in_the_folder_and_begins_with_the_setting(variants: li
                 assert "ARG BASE_IMAGE=" in text
                 own = {"postgres", "redis", "registry", "storage"}
                 key = f"BASE_IMAGE_{name.upper()}" if name in own else "BASE_IMAGE_PYTHON"
-                assert build["args"] == {"BASE_IMAGE": variant.settings.get(key, default(key))}
+                parent = {"PREFECT_IMAGE"} & build["args"].keys() if name == "storage" else set()
+                base = {"BASE_IMAGE": variant.settings.get(key, default(key))}
+                assert build["args"] == base | {each: build["args"][each] for each in parent}
 
 
 def default(key: str) -> str:

@@ -1,6 +1,6 @@
 """One site that moves its flow code and results from a volume to a bucket, and to an image, by one setting.
 
-The S3 server is real: the component `storage`, which runs Ceph's RADOS gateway where images are built.
+The S3 server is real: the component `storage`, which runs SeaweedFS.
 """
 
 import json

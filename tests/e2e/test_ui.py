@@ -1,4 +1,4 @@
-"""The UI as a person sees it, in headless Chromium: all with the login, nothing without.
+"""The UIs as a person sees them, in headless Chromium: all with the login, nothing without, and no other host is asked.
 
 The screenshots are kept in `.cache/screenshots`, to be looked at.
 """
@@ -6,11 +6,13 @@ The screenshots are kept in `.cache/screenshots`, to be looked at.
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.e2e import running
@@ -30,6 +32,16 @@ OPTIONS = [
 ]
 SCREENSHOTS = REPO / ".cache" / "screenshots"
 PATIENCE = 180_000  # milliseconds, as Playwright counts
+TRIES = 6  # of a page that does not come
+WORDS = 30  # letters of a page that shows something
+# Pages that the menu does not lead to; those of blocks and pools show pictures by the URLs in their types.
+BELOW_MENU = ("/blocks/catalog", "/blocks/catalog/slack-webhook", "/work-pools/create")
+OF_THE_API = ("/docs", "/redoc", "/api/docs", "/api/redoc")
+OUTSIDE = "http://pictures.example.org/a.png"
+OWN_PICTURES = {
+    "image": OUTSIDE,
+    "markdown": f"# A picture from outside\n\n![here]({OUTSIDE}) <img src='{OUTSIDE}'>",
+}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +123,52 @@ def test_with_the_login_the_run_and_its_artifacts_are_shown(
     assert page.inner_text("body").count("2013-") == 36  # months of three stations
     show(page, "5-table")
     assert hosts - {""} == {urlsplit(address(site)).netloc}  # "" is the plot itself
+
+
+@pytest.mark.parametrize("ui", ["v1", "v2"])
+def test_no_page_asks_another_host(site: SiteUnderTest, run: dict[str, Any], page: Page, ui: str) -> None:
+    """Every request that the browser began, those that failed or were refused included."""
+    origin, root = address(site), f"{address(site)}/v2" if ui == "v2" else address(site)
+    own = [artifact_with_picture(site, kind, data) for kind, data in OWN_PICTURES.items()]
+    with page.context.browser.new_context() as context:  # type: ignore[union-attr]  # the fixture's has one
+        context.set_default_timeout(PATIENCE)
+        context.add_cookies([{"name": "prefect_ui_version", "value": ui, "url": origin}])
+        asked: list[str] = []
+        context.on("request", lambda request: asked.append(f"{request.frame.url} asked {request.url}"))
+        page = context.new_page()
+        page.goto(origin)
+        page.get_by_placeholder("admin:pass").fill(site.env["PREFECT_API_AUTH_STRING"])
+        page.keyboard.press("Enter")
+        expect(page.locator("a[href$='/blocks']").first).to_be_visible()
+        menu = page.eval_on_selector_all("a[href^='/']", "links => links.map(link => link.getAttribute('href'))")
+        assert len(menu) >= 10
+        assert all(urlsplit(url).path.startswith(urlsplit(root).path) for url in menu)
+        more = (*BELOW_MENU, f"/runs/flow-run/{run['id']}", *(f"/artifacts/artifact/{one}" for one in own))
+        pages = [*(origin + path for path in dict.fromkeys(menu)), *(root + path for path in more)]
+        for url in (*pages, *(origin + path for path in OF_THE_API)):
+            visit(page, url)
+    hosts = {urlsplit(line.split(" asked ")[1]).netloc for line in asked}
+    outside = [line for line in asked if urlsplit(line.split(" asked ")[1]).netloc not in ("", urlsplit(origin).netloc)]
+    assert outside == []
+    assert urlsplit(origin).netloc in hosts
+
+
+def visit(page: Page, url: str) -> None:
+    """Opens a page and stays until it shows something and has nothing more to ask."""
+    for _ in range(TRIES):
+        # A network that is made on this machine meanwhile, by other tests, ends what the browser loads.
+        with suppress(PlaywrightError):
+            page.goto(url)
+            page.wait_for_function(f"document.body.innerText.trim().length > {WORDS}", timeout=PATIENCE / TRIES)
+            page.wait_for_load_state("networkidle", timeout=PATIENCE / TRIES)
+            return
+    pytest.fail(f"{url} shows nothing")
+
+
+def artifact_with_picture(site: SiteUnderTest, kind: str, data: str) -> str:
+    with running.api(site) as client:
+        made = client.post("/artifacts/", json={"key": f"outside-{kind}", "type": kind, "data": data})
+        return str(made.raise_for_status().json()["id"])
 
 
 def artifact(site: SiteUnderTest, run: dict[str, Any], key: str) -> str:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 from registrar.errors import RegistrarError
 
-from tests.server.conftest import Folder, Server
+from tests.server.conftest import Folder, Server, wait_until
 
 FLOW = '''
 from prefect import flow
@@ -536,3 +539,95 @@ def test_a_block_has_another_by_reference(site: Folder, server: Server, name: st
     assert [states[each] for each in names] == ["changed: aws_secret_access_key", "left"]
     document = server.api.get(path, params={"include_secrets": True}).raise_for_status().json()
     assert document["data"]["credentials"]["aws_secret_access_key"] == "c"
+
+
+def scheduled(server: Server, name: str) -> dict[str, datetime]:
+    """The runs of a deployment that wait for their time, each with it."""
+    only = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    runs = server.all("flow_runs", flows={"name": {"any_": [name]}}, flow_runs=only, limit=200)
+    return {run["id"]: datetime.fromisoformat(run["next_scheduled_start_time"]) for run in runs}
+
+
+def an_hour_late(server: Server, deployment_id: str) -> None:
+    """The runs that are scheduled ahead, as a server leaves them whose clock goes wrong after a change of clocks."""
+    form = "%Y-%m-%d %H:%M:%S.%f"
+    with sqlite3.connect(Path(server.environment["PREFECT_HOME"]) / "prefect.db", timeout=60) as database:
+        query = "SELECT id, next_scheduled_start_time, idempotency_key FROM flow_run WHERE deployment_id = ?"
+        for identity, time, key in database.execute(query, [deployment_id]).fetchall():
+            late = datetime.strptime(time, form) + timedelta(hours=1)
+            words = " ".join([*key.split(" ")[:3], f"{late.replace(tzinfo=UTC)}"])
+            values = [late.strftime(form), late.strftime(form), words, identity]
+            update = "next_scheduled_start_time = ?, expected_start_time = ?, idempotency_key = ?"
+            database.execute(f"UPDATE flow_run SET {update} WHERE id = ?", values)  # noqa: S608
+
+
+def test_runs_that_an_earlier_version_scheduled_at_another_hour_are_removed(
+    site: Folder, server: Server, name: str
+) -> None:
+    write_deployment(site, name, schedules=[DAILY])
+    site.states()
+    identity, log = deployment(server, name)["id"], Path(server.environment["PREFECT_HOME"]) / "server.log"
+    wait_until(lambda: len(scheduled(server, name)) > 1, log)
+    an_hour_late(server, identity)
+    wrong = scheduled(server, name)
+    start = {"start_time": datetime.now(UTC).isoformat(), "max_runs": 3, "min_runs": 3}
+    server.api.post(f"/deployments/{identity}/schedule", json=start).raise_for_status()
+    right = scheduled(server, name).keys() - wrong.keys()
+    assert right, "a day has two runs"
+
+    by_hand = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T05:00:00Z"}}
+    answer = server.api.post(f"/deployments/{identity}/create_flow_run", json={"state": by_hand}).raise_for_status()
+    moved = next(iter(right))
+    server.api.post(f"/flow_runs/{moved}/set_state", json={"state": by_hand, "force": True}).raise_for_status()
+
+    assert site.states()[f"scheduled runs {name}/one"] == f"removed: {len(wrong)}"
+    left = scheduled(server, name).keys()
+    assert not left & wrong.keys()
+    assert {answer.json()["id"], moved, *right} <= left
+    assert f"scheduled runs {name}/one" not in site.states()
+
+
+def test_what_a_changed_schedule_had_scheduled_is_removed_and_counted(site: Folder, server: Server, name: str) -> None:
+    write_deployment(site, name, schedules=[DAILY])
+    site.states()
+    log = Path(server.environment["PREFECT_HOME"]) / "server.log"
+    wait_until(lambda: len(scheduled(server, name)) > 1, log)
+    before = scheduled(server, name)
+    write_deployment(site, name, schedules=[{**DAILY, "cron": "30 7 * * *"}])
+    assert site.states()[f"scheduled runs {name}/one"] == f"removed: {len(before)}"
+    assert not scheduled(server, name).keys() & before.keys()
+
+
+@pytest.mark.parametrize("left", [[], None], ids=["an empty list", "no list"])
+def test_schedules_with_slugs_end_when_the_file_has_none(
+    left: list[Any] | None, site: Folder, server: Server, name: str
+) -> None:
+    name = name.replace("[", "-").replace("]", "").replace(" ", "-")
+    site.write("flows/count.py", FLOW.format(flow=name))
+    write_registration(site, name)
+    write_deployment(site, name, schedules=[DAILY, {**HOURLY, "slug": "hourly"}])
+    site.states()
+    write_deployment(site, name, schedules=left)
+    states = site.states()
+    assert {key: state for key, state in states.items() if key.startswith("schedule ")} == {
+        f"schedule {name}/one daily": "removed",
+        f"schedule {name}/one hourly": "removed",
+    }
+    assert deployment(server, name)["schedules"] == []
+
+
+def test_the_servers_default_for_results_is_the_block_of_the_file(site: Folder, server: Server, name: str) -> None:
+    other = {"type": "local-file-system", "name": f"{name}-2", "values": {"basepath": "/srv/site/results"}}
+    block = other | {"name": name}
+    try:
+        for chosen, states in ((name, ("made", "left")), (f"{name}-2", ("changed: block", "left"))):
+            wanted = f"local-file-system/{chosen}"
+            write_registration(site, name, blocks=[block, other], result_storage=wanted)
+            assert [site.states()[f"result storage {wanted}"] for _ in states] == list(states)
+            set_now = server.api.get("/admin/storage").raise_for_status().json()["default_result_storage_block_id"]
+            path = f"/block_types/slug/local-file-system/block_documents/name/{chosen}"
+            assert set_now == server.api.get(path).raise_for_status().json()["id"]
+        write_registration(site, name, blocks=[block, other])
+        assert "result storage" not in " ".join(site.states())
+    finally:
+        server.api.delete("/admin/storage").raise_for_status()  # other tests' flows keep results elsewhere

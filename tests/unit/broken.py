@@ -331,6 +331,13 @@ SERVER = [
     *value("SERVER_AUTH", MISSING, ""),
     *value("SERVER_UI_API_URL", URL, "prefect.example.org/api", "/api", "https://<host>/api"),
     *value("SERVER_UI_API_URL", URL_API, "https://prefect.example.org", "https://prefect.example.org/ui"),
+    *value(
+        "SERVER_UI_API_URL",
+        "the UI cannot be served below this path: it has letters, digits and . _ ~ $ + = @ - between single slashes, "
+        "begins with none of /api /docs /redoc, and does not end in /v2",
+        *(f"https://prefect.example.org{path}/api" for path in ("/a%20b", "//a", "/a//b", "/api", "/docs/a", "/v2")),
+        *(f"https://prefect.example.org{path}/api" for path in ("/a/v2", "/a/..", "/a'b", "/a;b", "/a&b")),
+    ),
     *value("SERVER_UI_API_URL", URL_PORT, "https://prefect.example.org:443443/api"),
     *value("SERVER_UI_API_URL", URL_EXTRA, "https://u:p@prefect.example.org/api"),
     *value(

@@ -15,7 +15,7 @@ POSTGRES = "the site needs PostgreSQL 15 on Debian, and this is "
 PYTHON = "the site needs Python 3.11 or later on Debian, and this is "
 REDIS = "the site needs Redis 6.2 or later, and this is "
 REGISTRY = "the site needs the registry of the Distribution project, 2 or later, and this is "
-STORAGE = "the site needs SeaweedFS 3 or later, and this is "
+STORAGE = "the site needs SeaweedFS 4.48 or later, and this is "
 
 WRONG = [
     ("BASE_IMAGE_POSTGRES", "postgres:18", POSTGRES + "version 18"),
@@ -39,6 +39,7 @@ WRONG = [
     ("BASE_IMAGE_REGISTRY", "nginx:1.27", REGISTRY + "nginx"),
     ("BASE_IMAGE_STORAGE", "minio/minio:RELEASE.2025-01-01", STORAGE + "minio"),
     ("BASE_IMAGE_STORAGE", "chrislusf/seaweedfs:2.99", STORAGE + "version 2.99"),
+    ("BASE_IMAGE_STORAGE", "chrislusf/seaweedfs:4.22_large_disk", STORAGE + "version 4.22"),
 ]
 
 RIGHT = [
@@ -51,7 +52,7 @@ RIGHT = [
     ("BASE_IMAGE_REDIS", "redis:6"),
     ("BASE_IMAGE_REDIS", "redis:8.0-alpine"),
     ("BASE_IMAGE_REGISTRY", "registry:3"),
-    ("BASE_IMAGE_STORAGE", "chrislusf/seaweedfs:4.22"),
+    ("BASE_IMAGE_STORAGE", "chrislusf/seaweedfs:4.50_large_disk"),
     ("BASE_IMAGE_STORAGE", "chrislusf/seaweedfs:dev"),
 ]
 
@@ -83,7 +84,12 @@ ANSWERS = [
     ("prefect", "Python 3.9.2", ["is version 3.9.2"]),
     ("registry", "registry github.com/docker/distribution 2.8.2+ds1", []),
     ("registry", "registry github.com/distribution/distribution/v3 v3.0.0", []),
-    ("storage", "version 8000GB 4.22 0123abcd linux amd64", []),
+    ("storage", "version 8000GB 4.48 0123abcd linux amd64", []),
+    (
+        "storage",
+        "version 30GB 4.48 0123abcd linux amd64\nlacks data format of a tag that ends in _large_disk",
+        ["has no data format of a tag that ends in _large_disk"],
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ Capture = pytest.CaptureFixture[str]
 HELP = {
     "render": "Reads and checks the settings, then writes the files of the site and says which of them changed.",
     "show": "Prints the settings that are in effect: name, origin, value. Writes nothing. Secrets are shown as `...`.",
+    "schedules": "Prefect is taken from this environment, or else from the site's image: run `make up` once before.",
     "doctor": "and says what to do. Changes nothing. The exit status is 1 if a line begins with FAIL.",
     "up": "Renders the site, builds the missing images, starts the containers, registers the deployments and runs one",
     "down": "Stops and removes all containers (or processes) of the site on this machine. Volumes and their data stay;",
@@ -27,6 +28,7 @@ HELP = {
 EXAMPLES = {
     "render": "  python render.py --env sites/als.env --output sites/als",
     "show": "  python render.py show SITE SERVER_PORT",
+    "schedules": "  python render.py schedules --days 400",
     "doctor": "  python render.py doctor",
     "up": "  python render.py up",
     "down": "  python render.py down",

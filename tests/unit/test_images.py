@@ -26,11 +26,12 @@ REPO = Path(__file__).resolve().parents[2]
 IMAGES = ("prefect", "flows", "postgres", "redis")
 # What is rebuilt if an input of an image changes: the image itself, and all images made from it.
 HEIRS = {
-    "debian": {"debian", "prefect", "flows", "postgres", "redis", "flights", "weather", "pca"},
-    "prefect": {"prefect", "flows", "flights", "weather", "pca"},
+    "debian": {"debian", "prefect", "flows", "postgres", "redis", "storage", "flights", "weather", "pca"},
+    "prefect": {"prefect", "flows", "storage", "flights", "weather", "pca"},
     "flows": {"flows"},
     "postgres": {"postgres"},
     "redis": {"redis"},
+    "storage": {"storage"},
     "flights": {"flights"},
     "weather": {"weather"},
     "pca": {"pca"},

@@ -41,11 +41,14 @@ def said(**given: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_the_url_is_the_one_that_people_use(given: dict[str, str], url: str) -> None:
-    assert said(**given) == {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": LOGIN}
+    profile = said(**given)
+    assert profile.pop("PREFECT_UI_URL")  # tests/unit/test_links.py
+    assert profile == {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": LOGIN}
 
 
 def test_without_a_login_it_has_none() -> None:
-    assert said(SERVER_AUTH="false") == {"PREFECT_API_URL": "http://127.0.0.1:4200/api"}
+    profile = said(SERVER_AUTH="false")
+    assert profile == {"PREFECT_API_URL": "http://127.0.0.1:4200/api", "PREFECT_UI_URL": "http://localhost:4200"}
 
 
 def test_a_private_authority_is_named_where_there_is_tls() -> None:

@@ -1,5 +1,6 @@
 """schedules.yml: its schedules are in the deployment files, and its faults are reported at once."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ BOUNDS = "an interval lasts from 1 second to 100 years"
 RRULE = 'write for example rrule: "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18;BYMINUTE=0;BYSECOND=0"'
 NO_RRULE = "this is not a recurrence rule of iCalendar (RFC 5545)"
 FOR_EVER = "INTERVAL must be 1 or more: Prefect would search for the next time for ever"
-TOO_MANY = "Prefect goes through all times since DTSTART (or 2020-01-01), and these are too many: use interval"
+TOO_MANY = "Prefect goes through all times since its start, and these become too many: use interval"
 UNTIL = "UNTIL is in the schedule's time zone, without Z; with DTSTART, both or neither end in Z"
 ZONE = "write for example timezone: Europe/Berlin"
 NO_DATE = "a date and time is written in ISO 8601, such as 2026-01-01T06:00:00"
@@ -79,7 +80,7 @@ FAULTS = {
     "{interval: 60, timezone: Factory}": f".timezone: 'Factory': there is no such time zone; {ZONE}",
     "{rrule: FREQ=DAILY;INTERVAL=0}": f".rrule: 'FREQ=DAILY;INTERVAL=0': {FOR_EVER}; {RRULE}",
     "{rrule: FREQ=DAILY;INTERVAL=-1}": f".rrule: 'FREQ=DAILY;INTERVAL=-1': {FOR_EVER}; {RRULE}",
-    "{rrule: FREQ=MINUTELY}": f".rrule: 'FREQ=MINUTELY': {TOO_MANY}; {RRULE}",
+    "{rrule: FREQ=SECONDLY;INTERVAL=30}": f".rrule: 'FREQ=SECONDLY;INTERVAL=30': {TOO_MANY}; {RRULE}",
     "{rrule: FREQ=SECONDLY;BYHOUR=6}": f".rrule: 'FREQ=SECONDLY;BYHOUR=6': {TOO_MANY}; {RRULE}",
     "{rrule: FREQ=DAILY;UNTIL=20300101T000000Z}": f".rrule: 'FREQ=DAILY;UNTIL=20300101T000000Z': {UNTIL}; {RRULE}",
     "{interval: 60, day_or: false}": ".day_or: works only with cron; remove it from a schedule with interval",
@@ -331,7 +332,8 @@ def test_what_is_slow_to_import_waits_until_a_schedule_needs_it(text: str, loade
     code = f"import sys; from stack.cli import main; main(sys.argv[1:]); print(*({SLOW} & sys.modules.keys()))"
     code = code.replace(str(SLOW), f"set({SLOW})")
     command = [sys.executable, "-c", code, "--output", str(root)]
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
+    env = os.environ | {"PYTHONPATH": "client"}  # which render.py puts on the path
+    done = subprocess.run(command, cwd=REPO, env=env, capture_output=True, text=True, check=True)
     assert set(done.stdout.splitlines()[-1].split()) == loaded
 
 
@@ -348,3 +350,42 @@ def test_each_schedule_is_examined_once(tmp_path: Path, monkeypatch: pytest.Monk
     read = schedules.load(tmp_path / "schedules.yml", ["weather", "flights"])
     assert seen == [{"interval": 60}, {"interval": 70}, {"interval": 60}]
     assert {name: len(entries) for name, entries in read.items()} == {"weather": 2, "flights": 1}
+
+
+def test_schedules_are_printed_in_their_zone_and_in_utc(root: Path, capsys: Capture) -> None:
+    write(
+        root, "weather:\n  - {slug: tokyo, cron: 0 6 * * *, timezone: Asia/Tokyo}\n  - {interval: 60, paused: true}\n"
+    )
+    (root / "client/deployments/mine.yaml").parent.mkdir(exist_ok=True)
+    entries = "{rrule: FREQ=DAILY;COUNT=3, active: true}, {interval: 1, active: false}"
+    mine = f"deployments: [{{name: mine, schedules: [{entries}]}}]"
+    (root / "client/deployments/mine.yaml").write_text(mine, encoding="utf-8")
+    assert main(["schedules", "--output", str(root), "--days", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "weather tokyo: cron 0 6 * * *, Asia/Tokyo"
+    for line in lines[1:3]:
+        assert line.split()[2:4] + line.split()[5:] == ["06:00:00", "+0900", "21:00:00Z"]
+    assert lines[3:5] == ["weather[1]: interval 60 s, UTC (paused)", "mine[0]: rrule FREQ=DAILY;COUNT=3, UTC"]
+    assert lines[5].startswith("  warning: rrule: 'FREQ=DAILY;COUNT=3': COUNT=3 is used up")
+    assert lines[6].startswith("  no run until ")
+    assert lines[7] == "mine[1]: interval 1 s, UTC (paused)"
+
+
+def test_faults_of_deployment_files_are_shown_in_place_of_times(root: Path, capsys: Capture) -> None:
+    (root / "client/deployments/mine.yaml").parent.mkdir(exist_ok=True)
+    mine = "deployments: [{name: mine, schedules: [{cron: 0 0 6 * * 1, active: true}]}]"
+    (root / "client/deployments/mine.yaml").write_text(mine, encoding="utf-8")
+    assert main(["schedules", "--output", str(root)]) == 2
+    assert capsys.readouterr().err == (
+        "client/deployments/mine.yaml: mine[0].cron: '0 0 6 * * 1': Prefect takes the sixth field as the second; write "
+        '"0 6 * * 1" if the first field is your second, or "0 0 6 * * 01" if the last is\n'
+    )
+
+
+def test_a_render_warns_and_writes(root: Path, capsys: Capture) -> None:
+    write(root, "weather: [{rrule: FREQ=DAILY;UNTIL=20260301T000000}]")
+    assert main(["--output", str(root)]) == 0
+    assert capsys.readouterr().err == (
+        "warning: schedules.yml: weather[0].rrule: 'FREQ=DAILY;UNTIL=20260301T000000': UNTIL was 2026-03-01 00:00: "
+        "it never runs again; write a later UNTIL\n"
+    )

@@ -1,7 +1,5 @@
 """Where code and results are kept: what is refused, in which words, and what is rendered from the settings."""
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import yaml
 from stack import site
 from stack.core.errors import SiteError
 from stack.site import Site
-from tests.sites import REPO
 
 URL = "https://s3.eu-central-1.amazonaws.com"
 EXAMPLE = {
@@ -189,23 +186,3 @@ class TestImage:
 
 def pool_env(made: Site, pool: str) -> dict[str, str]:
     return dict(parsed(made, f"client/pools/{pool}.json")["variables"]["properties"]["env"]["default"])
-
-
-def test_seaweedfs_is_told_of_the_keys_in_a_file(tmp_path: Path) -> None:
-    """A stand-in for `weed`: the real one was not available. It gets what its documentation asks for."""
-    (tmp_path / "STORAGE_ACCESS_KEY").write_text("prefect")
-    (tmp_path / "STORAGE_SECRET_KEY").write_text("a/secret+key=")
-    weed = tmp_path / "weed"
-    weed.write_text(
-        '#!/bin/sh\nprintf "%s\\n" "$@"\nfor word; do case $word in *s3.config=*) cat "${word#*=}" ;; esac; done\n'
-    )
-    weed.chmod(0o755)
-    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SECRETS_DIR": str(tmp_path), "STATE_DIR": str(tmp_path)}
-    done = subprocess.run(
-        ["sh", str(REPO / "images/storage/seaweedfs-server")], env=env, capture_output=True, text=True, check=True
-    )
-    assert "-s3.port=8333" in done.stdout.splitlines()
-    told = yaml.safe_load(done.stdout[done.stdout.index("{") :])
-    [identity] = told["identities"]
-    assert identity["credentials"] == [{"accessKey": "prefect", "secretKey": "a/secret+key="}]
-    assert (tmp_path / "ready").exists()

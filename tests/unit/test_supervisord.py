@@ -77,8 +77,11 @@ def test_workers_find_their_files_wherever_the_site_lies(root: Path) -> None:
 
 
 def test_a_percent_sign_in_a_url(root: Path) -> None:
+    shown = "https://prefect.example.org/a=$b/api"
+    server = processes(root, f"SERVER_UI_API_URL={shown}")["server"][1]
+    assert server["PREFECT_SERVER_UI_API_URL"] == shown
+    assert server["PREFECT_SERVER_UI_SERVE_BASE"] == "/a=$b/"
     url = "https://prefect.example.org/a%20b;c'$/api"
-    assert processes(root, f"SERVER_UI_API_URL={url}")["server"][1]["PREFECT_SERVER_UI_API_URL"] == url
     remote = processes(root, "COMPONENTS=agent", f"PREFECT_API_URL={url}", "SERVER_AUTH=false")
     assert list(remote) == ["worker_8080"]
     assert remote["worker_8080"][1]["PREFECT_API_URL"] == url

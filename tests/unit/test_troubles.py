@@ -15,6 +15,8 @@ OTHERS = {
     "network ... not found": "Docker",
     "No matching distribution found": "pip",
     "Can't connect to Server API": "Prefect's UI",
+    "502 Bad Gateway": "the user's proxy",
+    "violates the following Content Security Policy directive": "the browser",
     "No Prefect API URL provided": "prefect",
     "Starting temporary server": "prefect",
     "flow run cancellation will fail": "Prefect",
@@ -25,8 +27,11 @@ OTHERS = {
     "Block not found: 'site-registry'": "Prefect",
     "Unable to find block document": "Prefect",
     "No such file or directory: ...": "Python",
+    "Permission denied: '/srv'": "Python",
     "ModuleNotFoundError": "Python",
     "sbatch: not found": "the shell",
+    "database files are incompatible with server": "PostgreSQL",
+    "No space left on device": "the system",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -36,7 +37,7 @@ def container_spec(
     return {
         "Image": params.image,
         "Cmd": params.arguments,
-        "Env": [f"{name}={value}" for name, value in params.env_vars.items()],
+        "Env": [f"{name}={value}" for name, value in (_unproxied(os.environ) | params.env_vars).items()],
         "Labels": dict(labels),
         "HostConfig": {
             "Mounts": [_bind(host, target) for host, target in binds],
@@ -45,6 +46,11 @@ def container_spec(
             **_limits(params),
         },
     }
+
+
+def _unproxied(environ: Mapping[str, str]) -> dict[str, str]:
+    """What no proxy is asked for here: neither in the launched container, which is beside the same services."""
+    return {name: environ[name] for name in ("NO_PROXY", "no_proxy") if environ.get(name)}
 
 
 def run_container(engine: Engine, name: str, timeout: float | None, sink: Callable[[Record], None]) -> dict[str, Any]:

@@ -172,3 +172,22 @@ def test_pull_steps_must_exist_as_far_as_can_be_seen() -> None:
         "deployment count/a: pull: prefect.deploy.steps.x: there is no such step",
         "deployment count/a: pull: step: there is no such step",
     ]
+
+
+@pytest.mark.parametrize(
+    ("named", "lines"),
+    [
+        ("local-file-system/results", []),
+        ("secret/key", ["'secret/key' cannot keep results; name a block with files, such as local-file-system"]),
+        ("local-file-system/result", ["'local-file-system/result' is not TYPE/NAME of one of the blocks; "]),
+        ("results", ["'results' is not TYPE/NAME of one of the blocks"]),
+    ],
+)
+def test_results_are_kept_in_a_block_of_the_file_that_has_files(named: str, lines: list[str]) -> None:
+    blocks = [
+        {"type": "local-file-system", "name": "results", "values": {"basepath": "/srv/site/results"}},
+        {"type": "secret", "name": "key", "values": {"value": "a"}},
+    ]
+    found = faults(blocks=blocks, result_storage=named)
+    assert len(found) == len(lines)
+    assert all(line.startswith(f"result_storage: {start}") for line, start in zip(found, lines, strict=True))

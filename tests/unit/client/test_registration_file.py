@@ -82,7 +82,7 @@ def test_every_fault_is_named_at_once() -> None:
         "blocks: should be a valid list, and is {}",
         "deployments: should be a valid list, and is 'prefect.yaml'",
         "pubish: unknown key; did you mean 'publish'? (known: blocks, concurrency_limits, deployments, owner, pools, "
-        "publish, push)",
+        "publish, push, result_storage)",
     ]
 
 
