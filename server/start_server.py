@@ -3,10 +3,12 @@
 With several API processes, each of them imports this file again: that is how they get the changes as well.
 """
 
+import redis_server
 import web
 from prefect.cli import app
 
 web.apply()
+redis_server.ask_often()
 
 if __name__ == "__main__":
     app()

@@ -33,8 +33,10 @@ def wait() -> None:
 def start() -> None:
     """In this process; imported here, so that the waiting is light."""
     import lost_slots  # noqa: F401  # it adds itself to the services
+    import redis_server
     from prefect.cli import app
 
+    redis_server.ask_often()
     sys.argv = SERVICES
     app()
 

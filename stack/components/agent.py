@@ -1,12 +1,13 @@
 """agent/: process workers, for flows of any kind, chains of steps, conda environments and clusters."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from stack.components import heartbeats, processworkers, storage
 from stack.components.component import Component, Secrets
-from stack.components.flows import FLOW_SOURCES
+from stack.components.flows import FLOW_SOURCES, PUBLISH_MEMORY, RUN_MEMORY, WAITING_RUN_MEMORY, memory_of_runs
 from stack.components.server import login
 from stack.load import pem, textfile
 from stack.settings import values
@@ -260,6 +261,13 @@ AGENT = Component(
     sample="weather/weather",
     runs_flows=True,
     services=frozenset({"worker", "parent", "conda", "slurm"}),
+    memory={
+        "flows": PUBLISH_MEMORY,
+        "worker": partial(memory_of_runs, "AGENT_LIMIT", RUN_MEMORY),
+        "parent": partial(memory_of_runs, "PARENT_LIMIT", WAITING_RUN_MEMORY),
+        "conda": partial(memory_of_runs, "CONDA_LIMIT", RUN_MEMORY),
+        "slurm": partial(memory_of_runs, "SLURM_LIMIT", WAITING_RUN_MEMORY),
+    },
     templates=("base-job-template.json", "catalogue.yml", "config.yml"),
     sections=(AgentSettings, ParentSettings, CondaSettings, SlurmSettings),
     rules=RULES,

@@ -7,6 +7,7 @@ from stack.components.client import CLIENT
 from stack.components.component import Component, Part
 from stack.components.dockerworkers import DockerWorkers
 from stack.components.kubernetes import KUBERNETES
+from stack.components.limits import part as limits_part
 from stack.components.registry import REGISTRY
 from stack.components.server import SERVER
 from stack.components.site import part
@@ -29,7 +30,8 @@ ALL: tuple[Component, ...] = (
 )
 KNOWN: tuple[str, ...] = tuple(component.name for component in ALL)
 SITE = part(KNOWN)
-PARTS: tuple[Part, ...] = (SITE, *ALL, KUBERNETES)
+LIMITS = limits_part({component.name: component.memory for component in ALL})
+PARTS: tuple[Part, ...] = (SITE, LIMITS, *ALL, KUBERNETES)
 
 # The components that run flows; the first that a machine runs owns the volumes that they share.
 WORKERS: tuple[Component, ...] = tuple(component for component in ALL if component.runs_flows)

@@ -53,6 +53,7 @@ CLIENT = Component(
     images=("flows",),
     sources=(*FLOW_SOURCES, "client/deployments"),
     services=frozenset({"client"}),
+    memory={"client": "1g"},
     templates=(
         "pools/dind.json",
         "pools/docker.json",

@@ -13,6 +13,8 @@ OVERRIDE = "compose.override.yaml"  # the user's own, which Compose merges with 
 
 # What a certificate is for.
 SERVER_USAGE, CLIENT_USAGE = "server", "client"
+# Memory of a container: a size, or what gives one.
+Memory = str | Callable[[Settings], str]
 PASSWORD, LOGIN = "{password}", "admin:{password}"  # forms of secrets, filled in when one is made
 
 
@@ -87,6 +89,7 @@ class Component(Part):
     the paths, relative to the repo, that its containers read; a site in another folder gets a copy of them. `templates`
     are its rendered files in the folder, except the Compose file, without the variant in their names; `services` are
     the names of its services on the networks of a site.
+    `memory` has the default memory limit of each of its services, also of those that end at once.
     `up` runs the deployment `sample` once to show that the component works.
     Of two components in one folder, the second has a `variant`: its templates are called NAME.VARIANT.SUFFIX.
     `calls_api` is false if it works without Prefect. `runs_flows` is true if it mounts the volumes of code and results.
@@ -104,6 +107,7 @@ class Component(Part):
     sources: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
     services: frozenset[str] = frozenset()
+    memory: Mapping[str, Memory] = field(default_factory=dict)
     variant: str = ""
     sample: str = ""
     calls_api: bool = True

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from stack.components import registry
 from stack.components.component import Component, by_hand, compose_words
-from stack.components.flows import FLOW_SOURCES
+from stack.components.flows import FLOW_SOURCES, PUBLISH_MEMORY
 from stack.components.site import CODE, HOME, RESULTS, WORK
 from stack.core.finding import FAIL, NOTE, OK, Finding
 from stack.core.machine import Machine
 from stack.core.repo import JOB_IMAGES
 from stack.settings.settings import Settings
+from stack.settings.values import KILOBYTE, kilobytes
 
 if TYPE_CHECKING:
     from stack.core.docker import Result
@@ -21,6 +22,7 @@ SHARED = (CODE, RESULTS, WORK, LAUNCHER)
 FOR_READING = (CODE, LAUNCHER)  # otherwise a run could replace the socket that other runs use
 PREFECT_USER = "1000:1000"
 LOGIN_SECONDS = 30
+MEMORY = {"flows": PUBLISH_MEMORY, "worker": "1g", "reaper": "256m", "socket-proxy": "256m"}
 # Keeps a login in a folder that is removed afterwards; Docker reads the first variable, Podman the second.
 APART = 'd=$(mktemp -d); DOCKER_CONFIG=$d REGISTRY_AUTH_FILE=$d/auth.json "$@"; s=$?; rm -r "$d"; exit $s'
 # The paths in this repository that their containers read.
@@ -116,6 +118,13 @@ def findings(workers: DockerWorkers, settings: Settings, machine: Machine) -> It
 def ask(workers: DockerWorkers, machine: Machine, *words: str) -> "Result":
     """Runs a command of the workers' own engine, in its container."""
     return machine.docker(*_inside(workers, workers.client, *words), folder=workers.component.folder)
+
+
+def engine_memory(workers: DockerWorkers) -> str:
+    """Memory of a nested engine with its containers: what these may take, twice, as each may launch another one; and a
+    gigabyte for the engine."""
+    runs = workers.replicas * workers.limit
+    return f"{(KILOBYTE**2 + 2 * runs * kilobytes(workers.job_memory)) // KILOBYTE}m"
 
 
 def load_words(workers: DockerWorkers) -> list[str]:

@@ -5,8 +5,7 @@ from urllib.parse import quote
 
 from stack.components.agent import AGENT
 from stack.components.component import Component, Part
-from stack.components.server import SERVER, api_url, has_postgres
-from stack.core.quoting import redis_url
+from stack.components.server import SERVER, api_url, docket_url, has_postgres
 from stack.core.url import host_port
 from stack.settings import values
 from stack.settings.settings import Fault, Rules, Section, Settings, setting
@@ -94,7 +93,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "connection-string": f"postgresql+asyncpg://{login}@{host_port(host, 5432)}/{settings.SERVER_DATABASE_NAME}",
         "PREFECT_REDIS_MESSAGING_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": settings.SERVER_REDIS_PASSWORD,
-        "PREFECT_SERVER_DOCKET_URL": redis_url(settings.SERVER_REDIS_PASSWORD, settings.KUBERNETES_REDIS_HOST),
+        "PREFECT_SERVER_DOCKET_URL": docket_url(settings.SERVER_REDIS_PASSWORD, settings.KUBERNETES_REDIS_HOST),
         # Not a secret. Some versions of the chart set it and others do not. The chart's own variable wins over one from
         # a Secret; one from the values would be a duplicate.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",

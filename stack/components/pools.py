@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from stack.components import heartbeats, registry, storage
+from stack.components import heartbeats, limits, registry, storage
 from stack.components.dockerworkers import LAUNCHER, PREFECT_USER, DockerWorkers
 from stack.components.processworkers import Deployment
 from stack.components.site import HOME, RESULTS, WORK
@@ -105,6 +105,8 @@ def _environment(workers: DockerWorkers, settings: Settings) -> dict[str, str]:
             "SITE_LABELS": ",".join(f"{name}={value}" for name, value in settings.SITE_LABELS.items()),
             "PYTHONPATH": storage.python_path(settings),
             "SITE_NETWORK": workers.network,
+            "SITE_LAUNCH_MEMORY": settings.DOCKER_LAUNCH_MEMORY,
+            "SITE_LOG_OPTIONS": ",".join(f"{name}={value}" for name, value in limits.log_options(settings).items()),
             "SITE_HOST_PATHS": ":".join(workers.bind_paths),
         }
         | heartbeats.RUN_ENVIRONMENT

@@ -389,6 +389,7 @@ REGISTRY = Component(
     calls_api=False,
     published="REGISTRY",
     services=frozenset({"registry"}),
+    memory={"registry": "1g"},
     templates=("secrets/config.yml",),
     sections=(RegistrySettings,),
     rules=RULES,

@@ -20,6 +20,7 @@ NAME = "server"
 AUTH = "PREFECT_API_AUTH_STRING"
 SECONDS_PER_DAY = 86400
 MAX_CLOCK_SECONDS = 5
+REDIS_PING_SECONDS = 5
 # Of each process that uses PostgreSQL: an API process, or the background services. Prefect's own defaults.
 POOL_CONNECTIONS, OVERFLOW_CONNECTIONS = 5, 10
 # What else logs in: a listener of the background services, `migrate`, a backup, people; 3 are for superusers alone.
@@ -256,6 +257,10 @@ def retention_seconds(settings: Settings) -> int:
     return int(settings.SERVER_RETENTION_DAYS * SECONDS_PER_DAY)
 
 
+def redis_ping_seconds(_: Settings) -> int:
+    return REDIS_PING_SECONDS
+
+
 def secrets(settings: Settings) -> Secrets:
     return Secrets(server_login(settings) | (_postgres_and_redis(settings) if has_postgres(settings) else {}))
 
@@ -266,9 +271,21 @@ def _postgres_and_redis(settings: Settings) -> dict[str, str]:
         "PREFECT_REDIS_MESSAGING_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_PASSWORD": settings.SERVER_REDIS_PASSWORD,
         # Docket takes only a URL.
-        "PREFECT_SERVER_DOCKET_URL": redis_url(settings.SERVER_REDIS_PASSWORD, "redis"),
+        "PREFECT_SERVER_DOCKET_URL": docket_url(settings.SERVER_REDIS_PASSWORD, "redis"),
         "redis.conf": _redis_conf(settings.SERVER_REDIS_PASSWORD),
     }
+
+
+def docket_url(password: str, host: str) -> str:
+    """Docket's Redis, with a ping on connections that are quiet for some seconds.
+
+    Without it, a connection that the kernel gives up (ETIMEDOUT) is never noticed by Docket 0.27 and redis-py 8.1:
+    `read_response` takes that error for the end of its own time limit, so the listener for cancellations asks again at
+    once and for ever. That stops the event loop, and each time the same exception gets one more traceback: 30 MB a
+    second. The ping is a write, and a write to such a connection is an error that Docket knows: it connects again.
+    A `socket_timeout` would also end Docket's reads that wait 60 s on purpose; the kernel's limits end dead ones.
+    """
+    return f"{redis_url(password, host)}?health_check_interval={REDIS_PING_SECONDS}"
 
 
 def _redis_conf(password: str) -> str:
@@ -352,15 +369,23 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
+def api_memory(settings: Settings) -> str:
+    """A gigabyte for each API process, and one more."""
+    return f"{1 + settings.SERVER_WORKERS}g"
+
+
 SERVER = Component(
     noun="server",
     name="server",
     folder="server",
     images=("postgres", "redis", "prefect"),
     sources=(
+        "server/api-health.sh",
+        "server/end-if-stuck.sh",
         "server/lost_slots.py",
         "server/migrate.py",
         "server/recovery",
+        "server/redis_server.py",
         "server/services_health.py",
         "server/sqlite_server.py",
         "server/start_server.py",
@@ -369,6 +394,14 @@ SERVER = Component(
     ),
     published="SERVER",
     services=frozenset({"server", "services", "recovery", "postgres", "redis", "migrate"}),
+    memory={
+        "server": api_memory,
+        "services": "2g",
+        "recovery": "256m",
+        "postgres": "2g",
+        "redis": "1g",
+        "migrate": "1g",
+    },
     sections=(ServerSettings,),
     rules=RULES,
     secrets=secrets,
@@ -390,5 +423,6 @@ SERVER = Component(
         max_connections,
         vacuum,
         retention_seconds,
+        redis_ping_seconds,
     ),
 )

@@ -189,6 +189,7 @@ STORAGE = Component(
     calls_api=False,
     published="STORAGE",
     services=frozenset({"storage"}),
+    memory={"storage": "2g"},
     sections=(StorageSettings,),
     rules=RULES,
     secrets=secrets,

@@ -78,6 +78,10 @@ def addresses(settings: Settings) -> str:
     return f"base={upper},size={BITS}"
 
 
+def engine_memory(settings: Settings) -> str:
+    return dockerworkers.engine_memory(workers(settings))
+
+
 def secrets(settings: Settings) -> Secrets:
     """Certificates of the engine and of its clients."""
     engine = Certificate("dind", ("dind", "localhost", "127.0.0.1"), SERVER_USAGE)
@@ -114,6 +118,7 @@ WORKER_DIND = Component(
     runs_flows=True,
     docker_workers=workers,
     services=frozenset({"worker", "reaper", "dind", "socket-proxy"}),
+    memory=dockerworkers.MEMORY | {"dind": engine_memory},
     templates=WORKER_DOCKER.templates,
     sections=(DindSettings,),
     secrets=secrets,

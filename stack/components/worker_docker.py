@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from stack.components import registry, storage
 from stack.components.component import Component
-from stack.components.dockerworkers import SHARED, SOURCES, DockerWorkers
+from stack.components.dockerworkers import MEMORY, SHARED, SOURCES, DockerWorkers
 from stack.components.server import api_url, client_secrets
 from stack.core.repo import REPOSITORY
 from stack.settings import values
@@ -55,6 +55,9 @@ class DockerSettings(Section):
     )
     DOCKER_JOB_MEMORY: values.Memory = setting(
         "2g", "Memory limit of one flow container; a run that exceeds it is killed (out of memory).", "512m"
+    )
+    DOCKER_LAUNCH_MEMORY: values.Memory = setting(
+        "8g", "Memory limit of a container that a flow launches, if its parameters name none.", "4g"
     )
     DOCKER_JOB_CPUS: values.Cpus = setting("1", "Limit of processor cores of one flow container.", "0.5")
     DOCKER_GPUS: values.Switch = setting(
@@ -110,6 +113,7 @@ WORKER_DOCKER = Component(
     runs_flows=True,
     docker_workers=workers,
     services=frozenset({"worker", "reaper"}),
+    memory=MEMORY,
     templates=("base-job-template.json",),
     sections=(DockerSettings,),
     secrets=client_secrets,

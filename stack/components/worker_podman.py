@@ -79,6 +79,10 @@ def findings(settings: Settings, machine: Machine) -> Iterator[Finding]:
     return dockerworkers.findings(workers(settings), settings, machine)
 
 
+def engine_memory(settings: Settings) -> str:
+    return dockerworkers.engine_memory(workers(settings))
+
+
 WORKER_PODMAN = Component(
     noun="worker_podman",
     name="worker-podman",
@@ -89,6 +93,7 @@ WORKER_PODMAN = Component(
     runs_flows=True,
     docker_workers=workers,
     services=frozenset({"worker", "reaper", "podman"}),
+    memory=dockerworkers.MEMORY | {"podman": engine_memory},
     templates=("base-job-template.json",),
     sections=(PodmanSettings,),
     rules=RULES,

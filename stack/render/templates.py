@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -22,6 +23,7 @@ from stack.load.document import LOADER
 ROOT = REPO / "templates"
 COMPILED = REPO / ".cache" / "templates"
 SUFFIX = ".j2"
+LIMITS = ("mem_limit", "logging")
 HEADER = "Rendered from templates/{name}: edit .env and run `python render.py`, not this file."
 
 
@@ -50,9 +52,26 @@ def _parse(name: str, text: str) -> None:
     if not target(name).endswith((".yaml", ".yml", ".json")):
         return
     try:
-        yaml.compose(text, LOADER)
+        document = yaml.compose(text, LOADER)
     except yaml.YAMLError as error:
         raise SiteError(f"templates/{name}: its output is not valid YAML: {' '.join(str(error).split())}") from None
+    if PurePosixPath(name).name.startswith("compose."):
+        _check_limits(name, _mapping(document).get("services"))
+
+
+def _check_limits(name: str, services: yaml.Node | None) -> None:
+    """Refuses a service whose memory or logs have no limit of its own: nothing else would bound them."""
+    for service, node in _mapping(services).items():
+        if missing := [limit for limit in LIMITS if limit not in _mapping(node)]:
+            line = f'`{{{{ limits.service("COMPONENT", "{service}") }}}}`'
+            raise SiteError(
+                f"templates/{name}: the service {service} has no {' and no '.join(missing)}; write {line} into it, and "
+                "its default into `memory` of its component"
+            )
+
+
+def _mapping(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    return {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
 
 
 def _bytecode_cache() -> FileSystemBytecodeCache | None:

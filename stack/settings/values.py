@@ -31,6 +31,7 @@ _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL_KEY = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # PostgreSQL cuts an identifier at 63 bytes
 _OF_POSTGRES = {"public", "none", "template0", "template1"}
+_SERVICE = re.compile(r"[a-z-]+(/[a-z-]+)?")
 _POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # Prefect refuses / % & > < " ' in a name
 _VERSION = re.compile(r"3\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 # The grammar of github.com/distribution/reference: a host (with a dot, with a port, or localhost), then lower case.
@@ -439,11 +440,45 @@ MIN_CPUS = 0.01  # the daemon's
 _POWERS = {"k": 1, "m": 2, "g": 3}
 
 
+KILOBYTE = 1024
+
+
+def kilobytes(size: str) -> int:
+    """The size of a memory limit that was checked, in units of 1024 bytes."""
+    return int(int(size[:-1]) * KILOBYTE ** (_POWERS[size[-1]] - 1))
+
+
 def _memory(value: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]*[kmg]", value):
         raise ValueError("memory is written as a whole number and k, m or g")
     if int(value[:-1]) * 1024 ** _POWERS[value[-1]] < MIN_MEMORY:
         raise ValueError("engines refuse a container with less than 6m")
+    return value
+
+
+def memory_of(known: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
+    """A parser of NAME=SIZE; the names are among `known`."""
+
+    def parse(value: str) -> dict[str, str]:
+        sizes = dict(_pairs(value, "a limit", _SERVICE))
+        unknown = [name for name in sizes if name not in known]
+        if unknown:
+            raise ValueError("; ".join(f"there is no service {name} ({advice(name, known)})" for name in unknown))
+        return {name: _memory_named(name, size) for name, size in sizes.items()}
+
+    return parse
+
+
+def _memory_named(name: str, size: str) -> str:
+    try:
+        return _memory(size)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _log_size(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}[kmg]", value):
+        raise ValueError("the size of a log is written as a whole number and k, m or g")
     return value
 
 
@@ -513,6 +548,7 @@ Options = Annotated[list[str], _options]
 Words = Annotated[list[str], _words]
 ByName = Annotated[dict[str, str], _by_name]
 Memory = Annotated[str, _memory]
+LogSize = Annotated[str, _log_size]
 Cpus = Annotated[str, _cpus]
 Folders = Annotated[list[str], _folders]
 ImagePatterns = Annotated[list[str], _image_patterns]

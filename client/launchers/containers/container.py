@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from signal import Signals
+from types import MappingProxyType
 from typing import Any
 
 from launchers.containers.engine import Engine
@@ -23,10 +24,15 @@ STOP_SECONDS = 5  # between SIGTERM and SIGKILL; a worker gives the flow itself 
 
 
 def container_spec(
-    params: DockerParams, labels: Mapping[str, str], binds: Sequence[tuple[HostPath, str]], network: str = ""
+    params: DockerParams,
+    labels: Mapping[str, str],
+    binds: Sequence[tuple[HostPath, str]],
+    network: str = "",
+    limits: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The body of the engine's create call. `binds` are pairs of a host path and the path inside the container;
-    `network` is the one of a container whose parameters name none."""
+    `network` is the one of a container whose parameters name none; `limits` are those of the site, for what they leave
+    open."""
     joined = params.network or network
     return {
         "Image": params.image,
@@ -36,6 +42,7 @@ def container_spec(
         "HostConfig": {
             "Mounts": [_bind(host, target) for host, target in binds],
             **({"NetworkMode": joined} if joined else {}),
+            **limits,
             **_limits(params),
         },
     }
@@ -153,7 +160,7 @@ def _gpu_choice(gpus: str) -> dict[str, Any]:
 def _ending(params: DockerParams, state: Mapping[str, Any]) -> str:
     code = int(state["ExitCode"])
     if state.get("OOMKilled"):
-        return f"was killed for lack of memory (OOM; memory limit {params.memory or 'of the machine'}): raise memory"
+        return f"was killed for lack of memory (OOM; memory limit {params.memory or 'of the site'}): raise memory"
     ending = f"ended with exit code {code}{_signal(code)}"
     if params.memory and code == 128 + Signals.SIGKILL:  # Podman 4 on cgroup v1 does not tell OOM
         return f"{ending}, for lack of memory (OOM; memory limit {params.memory}) unless it was killed: raise memory"

@@ -52,7 +52,8 @@ class Launch:
             binds = self._binds(path)
             labels = self.run.labels(self.site.site, self.site.labels)
             self._run(
-                f"{self.site.site}-{self.run.name}", container_spec(self.params, labels, binds, self.site.network)
+                f"{self.site.site}-{self.run.name}",
+                container_spec(self.params, labels, binds, self.site.network, self.site.limits),
             )
 
     def _run(self, name: str, spec: Mapping[str, Any]) -> None:

@@ -103,7 +103,9 @@ class DockerParams(BaseModel):
     network: str = Field(default="", description="Network to join; empty: the site's network.")
     env_vars: Annotated[dict[str, str], AfterValidator(_env_vars)] = Field(default={}, description="Its environment.")
     params: Params = Field(default_factory=Params, description=f"Written to {PARAMS_TARGET}.")
-    memory: Size = Field(default=Size(""), description="Memory limit, swap included, for example 512m; empty: none.")
+    memory: Size = Field(
+        default=Size(""), description="Memory limit, swap included, for example 512m; empty: the site's."
+    )
     cpus: float | None = Field(default=None, gt=0, description="CPU limit, for example 1.5; empty: none.")
     gpus: str = Field(default="", description="all, a number, or device ids separated by commas; empty: none.")
     shm_size: Size = Field(default=Size(""), description="Size of /dev/shm, for example 1g; empty: the engine's own.")

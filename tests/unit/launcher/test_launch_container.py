@@ -55,6 +55,33 @@ def test_no_limit_is_set_where_none_is_asked_for() -> None:
     assert container_spec(params(), {}, [])["HostConfig"] == {"Mounts": []}
 
 
+def test_the_sites_limits_hold_where_the_parameters_name_none() -> None:
+    environ = {"SITE_LAUNCH_MEMORY": "64m", "SITE_LOG_OPTIONS": "max-size=1m,max-file=2"}
+    limits = read_site_env(environ).limits
+    logs = {"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}}
+    assert container_spec(params(), {}, [], limits=limits)["HostConfig"] == {
+        "Mounts": [],
+        "Memory": 2**26,
+        "MemorySwap": 2**26,
+        **logs,
+    }
+    chosen = container_spec(params(memory="32m"), {}, [], limits=limits)["HostConfig"]
+    assert chosen == {"Mounts": [], "Memory": 2**25, "MemorySwap": 2**25, **logs}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SITE_LAUNCH_MEMORY", "much", "'much' is not a size: write a number and k, m or g, for example 512m"),
+        ("SITE_LOG_OPTIONS", "max-size", "'max-size' is not NAME=VALUE"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_is_named(variable: str, value: str, reason: str) -> None:
+    with pytest.raises(LaunchError) as refused:
+        read_site_env({variable: value})
+    assert str(refused.value) == f"{variable}: {reason}"
+
+
 @pytest.mark.parametrize(("gpus", "choice"), [("2", {"Count": 2}), ("0,GPU-a1", {"DeviceIDs": ["0", "GPU-a1"]})])
 def test_gpus_are_counted_or_named(gpus: str, choice: dict[str, Any]) -> None:
     spec = container_spec(params(gpus=gpus), {}, [])
@@ -78,7 +105,7 @@ def test_gpus_are_counted_or_named(gpus: str, choice: dict[str, Any]) -> None:
             {},
             {"ExitCode": 1, "OOMKilled": True},
             [],
-            "was killed for lack of memory (OOM; memory limit of the machine): raise memory",
+            "was killed for lack of memory (OOM; memory limit of the site): raise memory",
         ),
         (
             {"memory": "32m"},
@@ -124,11 +151,18 @@ def test_a_name_leads_back_to_its_run() -> None:
         assert identity_of(other) is None
 
 
+LOGS = {"LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}}
+
+
 def test_the_site_is_read_from_the_environment() -> None:
     environ = {"SITE": "als", "SITE_WORK_DIR": "/w/", "SITE_HOST_PATHS": "/a:/b/../c", "SITE_LABELS": "x=1, y=a=b,"}
-    expected = SiteEnv("als", "/w", ("/a", "/c"), {"x": "1", "y": "a=b"}, registry_block="", network="als-net")
+    expected = SiteEnv(
+        "als", "/w", ("/a", "/c"), {"x": "1", "y": "a=b"}, registry_block="", network="als-net", limits=LOGS
+    )
     assert read_site_env(environ | {"SITE_NETWORK": "als-net"}) == expected
-    assert read_site_env({}) == SiteEnv("prefect-site", "/srv/site/work", (), {}, registry_block="", network="")
+    assert read_site_env({}) == SiteEnv(
+        "prefect-site", "/srv/site/work", (), {}, registry_block="", network="", limits=LOGS
+    )
 
 
 def test_a_container_without_a_network_of_its_own_joins_the_sites() -> None:
