@@ -40,11 +40,11 @@ def test_a_site_lies_in_nothing_that_it_has_a_copy_of(capsys: Capture) -> None:
 def test_faults_of_all_files_are_told_at_once(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / ".env").write_text("AGENT_POOLS=agent parent\n")
     (tmp_path / "schedules.yml").write_text("weather: [{interval: 0}]\n")
-    (tmp_path / "catalogue.yml").write_text("algorithms: {pca: {image_tag: 2026-25-12, tasks: {a: a.py}}}\n")
+    (tmp_path / "catalogue.yml").write_text("algorithms: {pca: {image_tag: 1, tasks: ]}}\n")
     assert cli.main(["--output", str(tmp_path)]) == 2
     schedule, catalogue = capsys.readouterr().err.splitlines()
     assert schedule.startswith("schedules.yml: weather[0].interval: 0: ")
-    assert catalogue == f"{tmp_path}/catalogue.yml: not valid YAML: month must be in 1..12"
+    assert catalogue.startswith(f"{tmp_path}/catalogue.yml: line 1: ")
 
 
 # The catalogue is read by the flows that use it.

@@ -27,7 +27,14 @@ Capture = pytest.CaptureFixture[str]
 # What has the server's port in it.
 CHANGED = "".join(
     f"changed {path}\n"
-    for path in ("server/compose.yaml", "supervisord.conf", "site.svg", ".site/profile/profiles.toml")
+    for path in (
+        "server/compose.yaml",
+        "agent/compose.yaml",  # with the address to which links lead
+        "client/compose.yaml",
+        "supervisord.conf",
+        "site.svg",
+        ".site/profile/profiles.toml",
+    )
 )
 
 
