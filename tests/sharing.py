@@ -10,8 +10,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # Long ones first: what is short fills the gap that one process has at the end.
 TIERS = ("tests/e2e/", "tests/server/", "tests/compose/", "tests/unit/")
 SITE = (
-    "backup", "doctor_finds", "lost_slots", "outage", "plain_compose", "retention", "secrets_changed", "secrets_unseen",
-    "small_site", "ui",
+    "backup", "doctor_finds", "outage", "plain_compose", "retention", "secrets_changed", "secrets_unseen",
+    "slots_without_leases", "small_site", "ui",
 )  # fmt: skip
 SERVER_RUNS = ("conda_flow", "parent_flow", "process_worker", "run_flow")
 SERVER_SAMPLES = ("flights_run", "registrar", "registrar_api", "weather_run")

@@ -70,7 +70,7 @@ class Deployment:
     tag: str = "launcher"
     image: str = ""
     launches: bool = False
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

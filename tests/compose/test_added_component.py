@@ -50,6 +50,7 @@ ECHO = Component(
     folder="echo",
     images=("prefect",),
     published="ECHO",
+    memory={"echo": "256m"},
     sections=(EchoSettings,),
     rules=RULES,
     secrets=secrets,
@@ -68,6 +69,7 @@ services:
     image: {{ images.prefect | compose }}
     command: [python, -m, http.server, "7007"]
     labels: *container-labels
+    {{ limits.service("echo", "echo") }}
     restart: unless-stopped
     secrets: {{ mounted.secrets | compose }}
     networks: [site]
@@ -135,6 +137,7 @@ def test_it_is_rendered_and_compose_takes_it(checkout: Path) -> None:
     assert config["name"] == "added-echo"
     assert config["services"]["echo"]["ports"][0]["published"] == "7017"
     assert config["networks"]["site"]["external"] is True
+    assert config["services"]["echo"]["mem_limit"] == str(256 * 2**20)
     assert [Path(secret["file"]).name for secret in config["secrets"].values()] == ["ECHO_WORD"]
 
 

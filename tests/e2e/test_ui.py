@@ -136,7 +136,7 @@ def test_no_page_asks_another_host(site: SiteUnderTest, run: dict[str, Any], pag
         asked: list[str] = []
         context.on("request", lambda request: asked.append(f"{request.frame.url} asked {request.url}"))
         page = context.new_page()
-        page.goto(origin)
+        visit(page, origin, "document.querySelector('[placeholder=\"admin:pass\"]')")
         page.get_by_placeholder("admin:pass").fill(site.env["PREFECT_API_AUTH_STRING"])
         page.keyboard.press("Enter")
         expect(page.locator("a[href$='/blocks']").first).to_be_visible()
@@ -153,13 +153,13 @@ def test_no_page_asks_another_host(site: SiteUnderTest, run: dict[str, Any], pag
     assert urlsplit(origin).netloc in hosts
 
 
-def visit(page: Page, url: str) -> None:
-    """Opens a page and stays until it shows something and has nothing more to ask."""
+def visit(page: Page, url: str, shown: str = f"document.body.innerText.trim().length > {WORDS}") -> None:
+    """Opens a page and stays until it shows something and has nothing more to ask. `shown` is JavaScript."""
     for _ in range(TRIES):
         # A network that is made on this machine meanwhile, by other tests, ends what the browser loads.
         with suppress(PlaywrightError):
             page.goto(url)
-            page.wait_for_function(f"document.body.innerText.trim().length > {WORDS}", timeout=PATIENCE / TRIES)
+            page.wait_for_function(shown, timeout=PATIENCE / TRIES)
             page.wait_for_load_state("networkidle", timeout=PATIENCE / TRIES)
             return
     pytest.fail(f"{url} shows nothing")

@@ -46,7 +46,9 @@ def make(folder: Path, target: str = ".venv", **environment: str) -> tuple[list[
     """What it says, and how Python was called meanwhile, without the question whether all fits."""
     (folder / "calls").unlink(missing_ok=True)
     command = ["make", "--no-print-directory", target, f"PYTHON={folder}/python"]
-    done = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=True)
+    # As in a shell: a make that runs the tests would say its level, and pass on its options.
+    shell = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(command, cwd=folder, env=shell | environment, capture_output=True, text=True, check=True)
     calls = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
     return done.stdout.splitlines(), [call for call in calls if "render.fits" not in call]
 
