@@ -580,11 +580,11 @@ def test_runs_that_an_earlier_version_scheduled_at_another_hour_are_removed(
     moved = next(iter(right))
     server.api.post(f"/flow_runs/{moved}/set_state", json={"state": by_hand, "force": True}).raise_for_status()
 
-    assert site.states()[f"scheduled runs {name}/one"] == f"removed: {len(wrong)}"
+    assert site.outcomes()[f"scheduled runs {name}/one"] == f"removed: {len(wrong)}"
     left = scheduled(server, name).keys()
     assert not left & wrong.keys()
     assert {answer.json()["id"], moved, *right} <= left
-    assert f"scheduled runs {name}/one" not in site.states()
+    assert f"scheduled runs {name}/one" not in site.outcomes()
 
 
 def test_what_a_changed_schedule_had_scheduled_is_removed_and_counted(site: Folder, server: Server, name: str) -> None:
@@ -594,7 +594,7 @@ def test_what_a_changed_schedule_had_scheduled_is_removed_and_counted(site: Fold
     wait_until(lambda: len(scheduled(server, name)) > 1, log)
     before = scheduled(server, name)
     write_deployment(site, name, schedules=[{**DAILY, "cron": "30 7 * * *"}])
-    assert site.states()[f"scheduled runs {name}/one"] == f"removed: {len(before)}"
+    assert site.outcomes()[f"scheduled runs {name}/one"] == f"removed: {len(before)}"
     assert not scheduled(server, name).keys() & before.keys()
 
 
