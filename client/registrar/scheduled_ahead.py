@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +25,12 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from registrar.outcome import REMOVED, Outcome
+from registrar.timing import run_times
 
 KIND = "scheduled runs"
 BY_SCHEDULE = "SCHEDULE"  # of `created_by`, as the server's scheduler writes it
 SCHEDULED = "Scheduled"
 PAGE = 200
-TICK = timedelta(microseconds=1)
 
 
 def read(client: SyncPrefectClient, deployment_id: UUID) -> list[FlowRun]:
@@ -99,13 +99,5 @@ def _made(timing: Any, start: datetime, end: datetime) -> set[datetime]:
     from pydantic import TypeAdapter
 
     schedule = TypeAdapter(SCHEDULE_TYPES).validate_python(timing.model_dump())
-    made: set[datetime] = set()
     start, end = (datetime.fromtimestamp(time.timestamp(), UTC) for time in (start, end))
-    while start <= end:
-        dates = schedule._get_dates_generator(n=1000, start=start, end=end)
-        found = [datetime.fromtimestamp(date.timestamp(), UTC) for date in dates]
-        made.update(found)
-        if not found:
-            break
-        start = max(found) + TICK
-    return made
+    return set(run_times.times(schedule, start, end))

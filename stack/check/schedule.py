@@ -1,7 +1,7 @@
 """One schedule of schedules.yml: when a deployment runs by itself, and with which parameters.
 
 It is checked as Prefect's server will check it, so that what is rendered can be registered, by the code that checks
-deployment files at registration: `registrar.timing`, in client/, which `render.py` puts on the path.
+deployment files at registration: `registrar.timing`, in client/.
 """
 
 import json

@@ -15,6 +15,7 @@ from stack.components.storage import STORAGE
 from stack.components.worker_dind import WORKER_DIND
 from stack.components.worker_docker import WORKER_DOCKER
 from stack.components.worker_podman import WORKER_PODMAN
+from stack.core.url import LOOPBACK
 from stack.settings.settings import Catalogue, Settings
 
 # In starting order: the API first, the registrar last. The first that a machine runs owns the site's network.
@@ -37,8 +38,6 @@ PARTS: tuple[Part, ...] = (SITE, LIMITS, *ALL, KUBERNETES)
 WORKERS: tuple[Component, ...] = tuple(component for component in ALL if component.runs_flows)
 # The components among them that create a container for each run.
 CONTAINER_WORKERS: tuple[Component, ...] = tuple(component for component in WORKERS if component.docker_workers)
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 SETTINGS = Catalogue(section for each in PARTS for section in each.sections)
 KEYS = SETTINGS.keys

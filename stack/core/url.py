@@ -2,6 +2,9 @@
 
 from ipaddress import ip_address
 
+# This machine itself, by its names and addresses.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 def host_port(host: str, port: int | str) -> str:
     """HOST:PORT, with an IPv6 address in brackets (RFC 3986)."""

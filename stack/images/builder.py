@@ -48,7 +48,7 @@ class Builder:
     def _make_one(self, recipe: Recipe, files: Mapping[str, Path]) -> None:
         if self.way == "pull" and recipe.base:
             self._pull(recipe)
-        if self.way == "pull" and recipe.base:
+        if self.way == "pull" and recipe.base:  # a pull that failed has changed the way
             base.check(recipe.name, recipe.base, self.labels)
         if self.way == "build":
             self._make_debian(recipe)

@@ -5,9 +5,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack.core.url import LOOPBACK
+
 # BuildKit has these arguments built in and keeps them out of image, history and cache.
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def arguments(environ: Mapping[str, str] = os.environ) -> list[str]:

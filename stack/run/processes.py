@@ -17,6 +17,7 @@ from stack.core.errors import SiteError
 from stack.core.files import SECRET_FOLDER
 from stack.core.repo import REPO
 from stack.run import http
+from stack.run.waiting import Progress
 from stack.site import Site
 
 COMPONENTS = (SERVER, AGENT, CLIENT)  # those that can run without a container engine
@@ -24,7 +25,6 @@ CONFIG = "supervisord.conf"
 STATE = Path(".site") / "processes"
 LOCKS = ("images/prefect/requirements.txt", "images/flows/requirements.txt")
 START_SECONDS = 300  # a busy machine takes minutes to start the API
-SAY_SECONDS = 15
 LOG_LINES = 15
 # A Unix socket's path has at most 107 bytes on Linux (unix(7): sun_path, less its final zero).
 SOCKET_PATH_BYTES = 107
@@ -82,7 +82,7 @@ def _install_packages() -> None:
     print("installing Prefect and the flows' packages into .venv (about a minute)", flush=True)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     requirements = [argument for lock in LOCKS for argument in ("--requirement", str(REPO / lock))]
-    if subprocess.run([*install, *requirements], env=_environment(), check=False).returncode != 0:
+    if subprocess.run([*install, *requirements], env=environment(), check=False).returncode != 0:
         raise SiteError(
             "pip could not install the packages; its message is above; correct the cause and run `make up` again"
         )
@@ -92,7 +92,7 @@ def _install_packages() -> None:
 def _start(site: Site) -> None:
     print("starting the processes", flush=True)
     command = [_tool("supervisord"), "--configuration", str(site.root / CONFIG)]
-    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SiteError(f"supervisord did not start: {' '.join((result.stderr or result.stdout).split())}")
 
@@ -100,7 +100,7 @@ def _start(site: Site) -> None:
 def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
     """supervisorctl; a status of `update` other than 0 means that no supervisord answers."""
     command = [_tool("supervisorctl"), "--configuration", str(site.root / CONFIG), *action]
-    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     if "refused connection" in result.stdout or "no such file" in result.stdout:
         return subprocess.CompletedProcess(command, 1, result.stdout, result.stderr)
     return result
@@ -109,7 +109,7 @@ def _control(site: Site, *action: str) -> subprocess.CompletedProcess[str]:
 def _register(site: Site) -> None:
     """Runs the registrar and the samples, as the client container would."""
     samples = [sample for component, sample in site.samples.items() if component in COMPONENTS]
-    environment = _environment() | {
+    env = environment() | {
         "PREFECT_API_URL": _api_url(site),
         "PREFECT_UI_URL": browser_url(site.settings),
         "PREFECT_HOME": str(site.root / STATE / "home"),
@@ -122,11 +122,11 @@ def _register(site: Site) -> None:
     wrapper = str(REPO / "images" / "prefect" / "with-secrets")
     arguments = ("registration.yaml", "--wait", str(site.settings.CLIENT_WAIT_SECONDS))
     command = ["sh", wrapper, sys.executable, "-m", "registrar", *arguments]
-    if subprocess.run(command, cwd=site.root / "client", env=environment, check=False).returncode != 0:
+    if subprocess.run(command, cwd=site.root / "client", env=env, check=False).returncode != 0:
         raise SiteError(f"client: registration or a sample run failed; the logs are in {site.root / STATE}")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This environment without the user's own settings of Prefect and Python, and with the site's programs first in
     PATH."""
     apart = ("PREFECT_", "PYTHON", "VIRTUAL_ENV")
@@ -144,13 +144,10 @@ def _api_url(site: Site) -> str:
 
 def _wait(site: Site, what: str, url: str, log: str) -> None:
     """Waits for an answer, and says so meanwhile; `log` is that of the process which should answer."""
-    began = said = time.monotonic()
+    progress = Progress()
 
     def answers() -> bool:
-        nonlocal said
-        if (now := time.monotonic()) - said >= SAY_SECONDS:
-            said = now
-            print(f"after {now - began:.0f} s, waiting for {what}", flush=True)
+        progress.say(what)
         return _answers(url)
 
     if not _eventually(answers, START_SECONDS):

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,12 @@ from registrar.timing.zone import Change, changes
 
 from stack.check import schedule, schedules
 from stack.components.client import CLIENT
-from stack.core.docker import NoAnswerError, docker
+from stack.core.docker import NoAnswerError, docker, last_line
 from stack.core.errors import SiteError
 from stack.core.repo import REPO
 from stack.images.site_images import images
 from stack.load import strictyaml, textfile
+from stack.run import processes
 from stack.site import Site
 
 PROGRAM = REPO / "client" / "registrar" / "timing" / "run_times.py"
@@ -125,8 +125,7 @@ def _is_here(version: str) -> bool:
 
 def _here(order: str) -> str:
     """By this environment: of a site of processes, which has Prefect, or of one who develops."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    command = [sys.executable, str(PROGRAM)]
+    command, env = [sys.executable, str(PROGRAM)], processes.environment()
     done = subprocess.run(command, input=order, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SiteError(_no_answer(done.stderr))
@@ -151,7 +150,7 @@ def _in_a_container(site: Site, order: str) -> str:
 
 
 def _no_answer(errors: str) -> str:
-    last = (errors.strip().splitlines() or ["no message"])[-1]
+    last = last_line(errors)
     return f"Prefect did not work out the times: {last}; correct the schedule, or see `render.py show PREFECT_VERSION`"
 
 

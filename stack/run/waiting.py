@@ -59,13 +59,26 @@ class Container:
         return f"{state}, restarts: {self.restarts}" if self.restarts else state
 
 
+class Progress:
+    """Says from time to time what is waited for, and for how long so far. `prefix` begins each line."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._began = self._said = time.monotonic()
+
+    def say(self, what: str) -> None:
+        now = time.monotonic()
+        if now - self._said >= SAY_SECONDS:
+            self._said = now
+            print(f"{self._prefix}after {now - self._began:.0f} s, waiting for {what}", flush=True)
+
+
 class Waiting:
     """Looks at the containers of a component again and again."""
 
     def __init__(self, name: str, containers: Callable[[], list[Container]]) -> None:
-        self._name = name
         self._containers = containers
-        self._began = self._said = time.monotonic()
+        self._progress = Progress(f"{name}: ")
         self._first: float | None = None
         self._restarts: dict[str, int] = {}
 
@@ -74,7 +87,7 @@ class Waiting:
         try:
             found = [container for container in self._containers() if container.open]
         except NoAnswerError as error:
-            self._say(f"the Docker engine: {error.reason}")
+            self._progress.say(f"the Docker engine: {error.reason}")
             return ""
         now = time.monotonic()
         if found and self._first is None:
@@ -83,19 +96,13 @@ class Waiting:
             return f"{_listed(looping)}: it ends each time soon after its start"
         if self._first is not None and now - self._first > HEALTHY_SECONDS:
             return f"not healthy within {HEALTHY_SECONDS:g} s: {_listed(found) or 'Compose does not end'}"
-        self._say(_listed(found) or "Compose, which prepares images and containers")
+        self._progress.say(_listed(found) or "Compose, which prepares images and containers")
         return ""
 
     def _loops(self, container: Container) -> bool:
         """Whether it has ended again after a restart that was seen: the first one may have cured it."""
         before = self._restarts.setdefault(container.identity, container.restarts)
         return container.status == "restarting" and container.restarts >= max(CRASHES, before + 1)
-
-    def _say(self, what: str) -> None:
-        now = time.monotonic()
-        if now - self._said >= SAY_SECONDS:
-            self._said = now
-            print(f"{self._name}: after {now - self._began:.0f} s, waiting for {what}", flush=True)
 
 
 def inspected(identities: list[str]) -> list[Container]:

@@ -19,11 +19,12 @@ def main() -> None:
     start, end = (datetime.fromisoformat(order[name]) for name in ("start", "end"))
     # What the server makes of a schedule when it is registered.
     made = [DeploymentScheduleCreate(schedule=schedule).schedule for schedule in order["schedules"]]
-    json.dump([[time.isoformat() for time in _times(schedule, start, end)] for schedule in made], sys.stdout)
+    json.dump([[time.isoformat() for time in times(schedule, start, end)] for schedule in made], sys.stdout)
 
 
-def _times(schedule: Any, start: datetime, end: datetime) -> Iterator[datetime]:
-    while start < end:
+def times(schedule: Any, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Of one of the server's schedules, from `start` to `end`, both included."""
+    while start <= end:
         # Prefect's own kind of time loses its zone in sums.
         made = schedule._get_dates_generator(n=MANY, start=start, end=end)
         found = [datetime.fromtimestamp(time.timestamp(), UTC) for time in made]
